@@ -1,0 +1,306 @@
+"""The words of labctl as values: spec, topology, node, role, vnode.  Pure data, no I/O.
+
+Everything else reads these.  `Topology.to_json` is what `topology.json` holds, and that file is
+all that the Vagrantfile, the provisioner and the acceptance tests know of a lab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+TOPOLOGY_FORMAT = 1
+
+# Offsets in the lab's network: the how-to has the JMS at .105 and bridges from .106 on.
+HOST_OFFSET = 1
+JMS_OFFSET = 105
+FIRST_JVB_OFFSET = 106
+FIRST_VISITORS_OFFSET = 201
+MAX_JVBS = 50
+MAX_VNODES = 64
+
+VNODE_DOMAIN = "meet.jitsi"
+"""Suffix of every vnode's domain; hard-coded in Jitsi's Prosody plugins and in its client."""
+
+
+class Role(StrEnum):
+    """What a node is for; one image per role."""
+
+    JMS = "jms"
+    JVB = "jvb"
+    VISITORS = "visitors"
+
+
+class Provider(StrEnum):
+    """What runs the machines."""
+
+    DOCKER = "docker"
+    LIBVIRT = "libvirt"
+    VIRTUALBOX = "virtualbox"
+
+
+class PackageSource(StrEnum):
+    """Where Jitsi's packages come from."""
+
+    AUTO = "auto"
+    JITSI = "jitsi"
+    DEBS = "debs"
+    STAND_INS = "stand-ins"
+
+
+class Channel(StrEnum):
+    """Suites of Jitsi's apt repository."""
+
+    STABLE = "stable"
+    TESTING = "testing"
+    UNSTABLE = "unstable"
+
+
+@dataclass(frozen=True, slots=True)
+class VNode:
+    """One visitor Prosody: `v<index>`, index from 1.
+
+    Ports are added, never glued, so that ten and more work (upstream's `pre-configure.sh`
+    concatenates and stops at nine).
+    """
+
+    index: int
+
+    @property
+    def name(self) -> str:
+        return f"v{self.index}"
+
+    @property
+    def domain(self) -> str:
+        return f"{self.name}.{VNODE_DOMAIN}"
+
+    @property
+    def c2s_port(self) -> int:
+        return 52220 + self.index
+
+    @property
+    def s2s_port(self) -> int:
+        return 52690 + self.index
+
+    @property
+    def http_port(self) -> int:
+        return 52800 + self.index
+
+    @property
+    def unit(self) -> str:
+        return f"prosody-v@{self.index}.service"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a machine gets: memory in MiB and virtual CPUs."""
+
+    memory_mib: int
+    cpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """Which Jitsi packages the images hold.
+
+    `path` is the directory of .deb files for source `debs`; `versions` pins package names to
+    exact versions.
+    """
+
+    source: PackageSource = PackageSource.AUTO
+    channel: Channel = Channel.STABLE
+    path: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+DEFAULT_SIZES: Mapping[Role, Size] = {
+    Role.JMS: Size(memory_mib=4096, cpus=2),
+    Role.JVB: Size(memory_mib=2048, cpus=2),
+    Role.VISITORS: Size(memory_mib=1024, cpus=2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A lab as its user wants it, checked (`labctl.spec` makes it and reports every problem)."""
+
+    lab: str = "default"
+    provider: Provider = Provider.DOCKER
+    domain: str = "meet.lab.internal"
+    network: IPv4Network = field(default_factory=lambda: IPv4Network("192.168.56.0/24"))
+    jvbs: int = 2
+    visitors: int = 8
+    visitors_per_node: int = 8
+    max_participants: int = 30
+    relays: bool = False
+    packages: Packages = field(default_factory=Packages)
+    sizes: Mapping[Role, Size] = field(default_factory=lambda: dict(DEFAULT_SIZES))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine of the lab.
+
+    `bridge` is the nick of the node's videobridge in the brewery, or None where it has none.
+    `image` is what the provider starts (a Docker image reference, a Vagrant box name), empty
+    until the images are known.
+    """
+
+    name: str
+    role: Role
+    address: IPv4Address
+    size: Size
+    bridge: str | None = None
+    vnodes: tuple[VNode, ...] = ()
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """A lab resolved: every node with its role and address."""
+
+    lab: str
+    provider: Provider
+    domain: str
+    network: IPv4Network
+    max_participants: int
+    relays: bool
+    packages: Packages
+    nodes: tuple[Node, ...]
+
+    @property
+    def host_address(self) -> IPv4Address:
+        """The address of the machine that runs labctl on the lab's network."""
+        return self.network[HOST_OFFSET]
+
+    @property
+    def jms(self) -> Node:
+        return next(node for node in self.nodes if node.role is Role.JMS)
+
+    @property
+    def bridges(self) -> tuple[str, ...]:
+        """Nicks of all bridges, the JMS's own first."""
+        return tuple(node.bridge for node in self.nodes if node.bridge is not None)
+
+    @property
+    def vnodes(self) -> tuple[VNode, ...]:
+        return tuple(vnode for node in self.nodes for vnode in node.vnodes)
+
+    def node(self, name: str) -> Node:
+        """The node called `name`; KeyError where there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def vnode_nodes(self) -> Iterator[tuple[VNode, Node]]:
+        """Each vnode with the node that holds it."""
+        for node in self.nodes:
+            for vnode in node.vnodes:
+                yield vnode, node
+
+    def with_images(self, images: Mapping[Role, str]) -> Topology:
+        """The same topology with each node's image filled in."""
+        nodes = tuple(replace(node, image=images[node.role]) for node in self.nodes)
+        return replace(self, nodes=nodes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for topology.json."""
+        return {
+            "format": TOPOLOGY_FORMAT,
+            "lab": self.lab,
+            "provider": str(self.provider),
+            "domain": self.domain,
+            "network": {"cidr": str(self.network), "host": str(self.host_address)},
+            "max_participants": self.max_participants,
+            "relays": self.relays,
+            "packages": {
+                "source": str(self.packages.source),
+                "channel": str(self.packages.channel),
+                "path": self.packages.path,
+                "versions": dict(self.packages.versions),
+            },
+            "nodes": [_node_to_json(node) for node in self.nodes],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Topology:
+        """The topology that `to_json` wrote; ValueError for another format."""
+        if data.get("format") != TOPOLOGY_FORMAT:
+            raise ValueError(f"topology format {data.get('format')!r}, need {TOPOLOGY_FORMAT}")
+        packages = data["packages"]
+        return cls(
+            lab=data["lab"],
+            provider=Provider(data["provider"]),
+            domain=data["domain"],
+            network=IPv4Network(data["network"]["cidr"]),
+            max_participants=data["max_participants"],
+            relays=data["relays"],
+            packages=Packages(
+                source=PackageSource(packages["source"]),
+                channel=Channel(packages["channel"]),
+                path=packages["path"],
+                versions=dict(packages["versions"]),
+            ),
+            nodes=tuple(_node_from_json(node) for node in data["nodes"]),
+        )
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "role": str(node.role),
+        "address": str(node.address),
+        "memory_mib": node.size.memory_mib,
+        "cpus": node.size.cpus,
+        "bridge": node.bridge,
+        "vnodes": [vnode.index for vnode in node.vnodes],
+        "image": node.image,
+    }
+
+
+def _node_from_json(data: Mapping[str, Any]) -> Node:
+    return Node(
+        name=data["name"],
+        role=Role(data["role"]),
+        address=IPv4Address(data["address"]),
+        size=Size(memory_mib=data["memory_mib"], cpus=data["cpus"]),
+        bridge=data["bridge"],
+        vnodes=tuple(VNode(index) for index in data["vnodes"]),
+        image=data["image"],
+    )
+
+
+def resolve(spec: Spec) -> Topology:
+    """Lay out the nodes of a checked spec: JMS .105, bridges from .106, visitors from .201."""
+    network = spec.network
+    nodes = [Node("jms", Role.JMS, network[JMS_OFFSET], spec.sizes[Role.JMS], bridge="jvb")]
+    for i in range(spec.jvbs):
+        name = f"jvb{i + 1}"
+        address = network[FIRST_JVB_OFFSET + i]
+        nodes.append(Node(name, Role.JVB, address, spec.sizes[Role.JVB], bridge=name))
+    vnodes = [VNode(i + 1) for i in range(spec.visitors)]
+    per_node = spec.visitors_per_node
+    for i, first in enumerate(range(0, spec.visitors, per_node)):
+        nodes.append(
+            Node(
+                f"visitors{i + 1}",
+                Role.VISITORS,
+                network[FIRST_VISITORS_OFFSET + i],
+                spec.sizes[Role.VISITORS],
+                vnodes=tuple(vnodes[first : first + per_node]),
+            )
+        )
+    return Topology(
+        lab=spec.lab,
+        provider=spec.provider,
+        domain=spec.domain,
+        network=network,
+        max_participants=spec.max_participants,
+        relays=spec.relays,
+        packages=spec.packages,
+        nodes=tuple(nodes),
+    )
