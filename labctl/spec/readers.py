@@ -1,0 +1,196 @@
+"""Checked readers: each takes one field out of plain data and notes a problem where it is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
+from typing import Any, TypeVar
+
+from labctl.errors import Problem
+
+E = TypeVar("E", bound=StrEnum)
+
+_SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*(MiB|M|MB|GiB|G|GB)?$", re.IGNORECASE)
+RESERVED_NAMES = ("current", "build")
+"""Names of labctl's own folders under .lab/."""
+_MIB = {"m": 1, "mib": 1, "mb": 1, "g": 1024, "gib": 1024, "gb": 1024}
+
+
+def normal(key: str) -> str:
+    """Keys may be written with dashes or underscores."""
+    return key.replace("_", "-")
+
+
+@dataclass(slots=True)
+class Fields:
+    """One object of the spec while it is read: its values by normal key, and its key path."""
+
+    values: Mapping[str, Any]
+    problems: list[Problem]
+    path: str = ""
+    seen: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(
+        cls, data: Mapping[str, Any], problems: list[Problem], path: str = ""
+    ) -> Fields:
+        return cls({normal(key): value for key, value in data.items()}, problems, path)
+
+    def key(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+    def note(self, name: str, message: str, hint: str | None = None) -> None:
+        self.problems.append(Problem(self.key(name), message, hint))
+
+    def get(self, name: str) -> Any:
+        self.seen.add(name)
+        return self.values.get(name)
+
+    def refuse_unknown(self, known: Sequence[str]) -> None:
+        """Unknown keys are problems, with the nearest known key as hint."""
+        for name in self.values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                hint = (
+                    f"Did you mean '{self.key(near[0])}'?"
+                    if near
+                    else f"Known keys: {', '.join(self.key(key) for key in known)}."
+                )
+                self.note(name, "is not a key.", hint)
+
+
+def want_int(fields: Fields, name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number within bounds (both included)."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    number = value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, str) and re.fullmatch(r"-?\d+", value):
+        number = int(value)
+    if number is None:
+        fields.note(
+            name, f"must be a whole number from {least} to {most}, got {value!r}."
+        )
+        return default
+    if not least <= number <= most:
+        fields.note(name, f"must be from {least} to {most}, got {number}.")
+        return default
+    return number
+
+
+def want_bool(fields: Fields, name: str, *, default: bool) -> bool:
+    """on/off, yes/no or true/false."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    words = {
+        "on": True,
+        "yes": True,
+        "true": True,
+        "off": False,
+        "no": False,
+        "false": False,
+    }
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    fields.note(name, f"must be on or off, got {value!r}.")
+    return default
+
+
+def want_choice(fields: Fields, name: str, default: E) -> E:
+    """One word of a closed set."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    kind = type(default)
+    words = [str(item) for item in kind]
+    if value in words:
+        return kind(value)
+    near = difflib.get_close_matches(str(value), words, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else None
+    fields.note(name, f"must be one of {', '.join(words)}, got {value!r}.", hint)
+    return default
+
+
+def want_name(fields: Fields, name: str, default: str) -> str:
+    """A lab's name: it becomes a folder and a part of machine names."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    if isinstance(value, str) and re.fullmatch(
+        r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", value
+    ):
+        return value
+    allowed = "1 to 32 lower-case letters, digits and dashes, beginning and ending without a dash"
+    fields.note(name, f"must be {allowed}, got {value!r}.")
+    return default
+
+
+def want_network(fields: Fields, name: str, default: IPv4Network) -> IPv4Network:
+    """A private IPv4 network such as 192.168.56.0/24."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    try:
+        network = IPv4Network(str(value))
+    except (AddressValueError, NetmaskValueError, ValueError) as error:
+        fields.note(
+            name,
+            f"must be an IPv4 network such as '{default}', got {value!r} ({error}).",
+        )
+        return default
+    if not _is_rfc1918(network):
+        fields.note(
+            name,
+            f"must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16, got '{network}'.",
+            "A lab never uses addresses that may belong to somebody else.",
+        )
+        return default
+    return network
+
+
+def want_mib(fields: Fields, name: str, default: int, *, least: int) -> int:
+    """An amount of memory in MiB: a number, or text such as '2 GiB'."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    match = None if isinstance(value, bool) else _SIZE.match(str(value).strip())
+    if match is None:
+        fields.note(name, f"must be an amount such as 2048 or '2 GiB', got {value!r}.")
+        return default
+    mib = int(float(match[1]) * _MIB[(match[2] or "MiB").lower()])
+    if mib < least:
+        fields.note(name, f"must be at least {least} MiB, got {mib} MiB.")
+        return default
+    return mib
+
+
+def want_object(fields: Fields, name: str) -> Fields:
+    """A nested object; empty where it is absent."""
+    value = fields.get(name)
+    if value is not None and not isinstance(value, Mapping):
+        fields.note(name, f"must be an object {{ ... }}, got {value!r}.")
+        value = None
+    return Fields.of(value or {}, fields.problems, fields.key(name))
+
+
+def want_text(fields: Fields, name: str, default: str | None) -> str | None:
+    """Any text that is not empty."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    if isinstance(value, str) and value.strip():
+        return value
+    fields.note(name, f"must be text, got {value!r}.")
+    return default
+
+
+def _is_rfc1918(network: IPv4Network) -> bool:
+    blocks = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+    return any(network.subnet_of(IPv4Network(block)) for block in blocks)
