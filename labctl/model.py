@@ -22,6 +22,9 @@ FIRST_VISITORS_OFFSET = 201
 MAX_JVBS = 50
 MAX_VNODES = 64
 
+JMS_SUBDOMAINS = ("auth", "internal.auth", "conference", "focus", "visitors")
+"""Names below the main domain that other nodes look up; all of them are the JMS."""
+
 VNODE_DOMAIN = "meet.jitsi"
 """Suffix of every vnode's domain; hard-coded in Jitsi's Prosody plugins and in its client."""
 
@@ -181,6 +184,13 @@ class Topology:
         return next(node for node in self.nodes if node.role is Role.JMS)
 
     @property
+    def hosts(self) -> dict[str, IPv4Address]:
+        """What every node finds in its hosts file: the domain's names and all nodes."""
+        names = [self.domain, *(f"{part}.{self.domain}" for part in JMS_SUBDOMAINS)]
+        hosts = {name: self.jms.address for name in names if name != str(self.jms.address)}
+        return hosts | {node.name: node.address for node in self.nodes}
+
+    @property
     def bridges(self) -> tuple[str, ...]:
         """Nicks of all bridges, the JMS's own first."""
         return tuple(node.bridge for node in self.nodes if node.bridge is not None)
@@ -223,6 +233,7 @@ class Topology:
                 "path": self.packages.path,
                 "versions": dict(self.packages.versions),
             },
+            "hosts": {name: str(address) for name, address in self.hosts.items()},
             "nodes": [_node_to_json(node) for node in self.nodes],
         }
 
