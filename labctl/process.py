@@ -21,6 +21,8 @@ from labctl.errors import LabError
 
 TAIL_LINES = 12
 
+_running: set[subprocess.Popen[str]] = set()
+
 
 class ProcessError(LabError):
     """A program failed, is missing, or took too long."""
@@ -77,9 +79,12 @@ def run(
         )
     except FileNotFoundError as error:
         where = f" (in '{cwd}')" if cwd and not cwd.is_dir() else ""
-        raise ProcessError(f"'{words[0]}' is not installed{where}.", hint=hint) from error
+        raise ProcessError(
+            f"'{words[0]}' is not installed{where}.", hint=hint
+        ) from error
     except PermissionError as error:
         raise ProcessError(f"'{words[0]}' may not be executed.", hint=hint) from error
+    _running.add(child)
     try:
         if merged:
             output, errors = _follow(child, words, stdin, timeout, log, on_line), ""
@@ -88,18 +93,24 @@ def run(
     except subprocess.TimeoutExpired as error:
         end(child)
         raise ProcessError(
-            f"'{shell_line(words)}' did not end within {timeout:.0f} s.", hint=hint, log=log
+            f"'{shell_line(words)}' did not end within {timeout:.0f} s.",
+            hint=hint,
+            log=log,
         ) from error
     except BaseException:
         end(child)
         raise
+    finally:
+        _running.discard(child)
     result = Result(words, child.returncode, output, errors)
     if check and result.code != 0:
         raise failure(result, log=log, hint=hint)
     return result
 
 
-def failure(result: Result, *, log: Path | None = None, hint: str | None = None) -> ProcessError:
+def failure(
+    result: Result, *, log: Path | None = None, hint: str | None = None
+) -> ProcessError:
     """The error for a program that ended badly, with the last lines that it printed."""
     lines = (result.errors.strip() or result.output.strip()).splitlines()
     tail = "".join(f"\n    {line}" for line in lines[-TAIL_LINES:])
@@ -108,7 +119,9 @@ def failure(result: Result, *, log: Path | None = None, hint: str | None = None)
         if result.code < 0
         else f"failed with exit status {result.code}"
     )
-    return ProcessError(f"'{shell_line(result.argv)}' {status}.{tail}", hint=hint, log=log)
+    return ProcessError(
+        f"'{shell_line(result.argv)}' {status}.{tail}", hint=hint, log=log
+    )
 
 
 def end(child: subprocess.Popen[str], *, grace: float = 5.0) -> None:
@@ -121,6 +134,15 @@ def end(child: subprocess.Popen[str], *, grace: float = 5.0) -> None:
             return
         except subprocess.TimeoutExpired:
             continue
+
+
+def end_running(*, grace: float = 5.0) -> None:
+    """Stop every program that a `run` in any thread is waiting for; those calls then fail.
+
+    For whoever runs programs in threads: Ctrl-C reaches the main thread only.
+    """
+    for child in list(_running):
+        end(child, grace=grace)
 
 
 def exec_over(argv: Sequence[str | Path]) -> None:
