@@ -50,15 +50,21 @@ _DOMAIN = re.compile(rf"^{_LABEL}(\.{_LABEL})+$")
 _VERSION = re.compile(r"^[0-9][A-Za-z0-9.+~:-]*$")
 
 
-def load_spec(config: Path | None, flags: Mapping[str, Any]) -> Spec:
-    """The spec from a lab.conf (may be None) and flags; flags win.
+def load_spec(
+    config: Path | None, flags: Mapping[str, Any], *, saved: Mapping[str, Any] | None = None
+) -> tuple[Spec, dict[str, Any]]:
+    """The spec from a lab.conf (may be None) and flags, and the plain data it came from.
 
-    `flags` has the keys of lab.conf; None means that the flag was not given.  Errors: SpecError
-    with every problem, LabError when the file cannot be read.
+    Flags win; `flags` has the keys of lab.conf, and None means that a flag was not given.
+    `saved` is the plain data of the lab's last run: it stands in where there is no lab.conf, so
+    that a bare 'labctl up' goes on with the same lab.  Errors: SpecError with every problem,
+    LabError when the file cannot be read.
     """
-    data = load_hocon(config) if config is not None else {}
+    data = load_hocon(config) if config is not None else dict(saved or {})
     source = f"'{config}'" if config is not None else "the command line"
-    return spec_from_data(_with_flags(data, flags), source=source, base=_base(config))
+    merged = _with_flags(data, flags)
+    base = config.resolve().parent if config is not None else Path.cwd()
+    return spec_from_data(merged, source=source, base=base), merged
 
 
 def spec_from_data(
@@ -102,10 +108,6 @@ def parse_packages(text: str) -> dict[str, str]:
     if rest:
         found["path" if source == PackageSource.DEBS else "channel"] = rest
     return found
-
-
-def _base(config: Path | None) -> Path:
-    return config.resolve().parent if config is not None else Path.cwd()
 
 
 def _with_flags(data: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:

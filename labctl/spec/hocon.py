@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,9 @@ def load_hocon(path: Path) -> dict[str, Any]:
         problem = Problem(
             where, f"is not HOCON: {error.line.strip()!r} cannot be read."
         )
+        raise SpecError([problem], source=f"'{path}'") from error
+    except OSError as error:
+        problem = Problem("include", f"'{error.filename}' cannot be read: {error.strerror}.")
         raise SpecError([problem], source=f"'{path}'") from error
     except ConfigException as error:
         raise SpecError([Problem("file", f"{error}.")], source=f"'{path}'") from error
@@ -85,7 +89,10 @@ def _logged() -> Iterator[list[str]]:
     logger.addHandler(handler)
     propagate, logger.propagate = logger.propagate, False
     try:
-        yield messages
+        with warnings.catch_warnings():
+            # pyhocon calls Logger.warn, which Python has deprecated.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield messages
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagate

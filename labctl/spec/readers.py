@@ -123,6 +123,9 @@ def want_name(fields: Fields, name: str, default: str) -> str:
     value = fields.get(name)
     if value is None:
         return default
+    if value in RESERVED_NAMES:
+        fields.note(name, f"must not be {value!r}: labctl uses that name itself.")
+        return default
     if isinstance(value, str) and re.fullmatch(
         r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", value
     ):
