@@ -1,6 +1,5 @@
 """`python -m labctl`."""
 
-from labctl.cli import main
+from labctl.cli.main import main
 
-if __name__ == "__main__":
-    main()
+main()
