@@ -1,0 +1,275 @@
+"""The Docker engine as the home of nodes: a lab's containers and its network.
+
+Vagrant creates and starts the containers; here is what Vagrant cannot say or do: which
+containers are this lab's, what they were made from, and the network with this machine at .1.
+A lab is known by its name and its folder, so that labs of two checkouts never meet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from ipaddress import IPv4Network
+from typing import Any
+
+from labctl.errors import LabError
+from labctl.model import Node, Topology
+from labctl.network import check_network
+from labctl.process import run
+from labctl.workdir import Workdir
+
+LAB_LABEL = "labctl.lab"
+NODE_LABEL = "labctl.node"
+WORKDIR_LABEL = "labctl.workdir"
+
+ENGINE_HINT = "Run 'labctl doctor' to see whether the Docker engine answers."
+STATES = {"running": "running", "exited": "stopped", "created": "stopped", "dead": "stopped"}
+"""Docker's words for a container's state in Vagrant's words; others stay as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What one of the lab's containers was made from.  Memory in bytes."""
+
+    id: str
+    node: str
+    state: str
+    image: str
+    address: str
+    memory: int
+    nano_cpus: int
+    hosts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A Docker network with its first subnet; labels say whose it is."""
+
+    name: str
+    subnet: IPv4Network | None
+    labels: Mapping[str, str]
+    bridge: str
+
+
+def container_name(lab: str, node: str) -> str:
+    return f"labctl-{lab}-{node}"
+
+
+def network_name(lab: str) -> str:
+    return f"labctl-{lab}"
+
+
+def bridge_name(workdir: Workdir) -> str:
+    """The bridge's name: stable for a lab, at most 15 characters (the kernel's limit)."""
+    return f"lab-{sha256(str(workdir.path.resolve()).encode()).hexdigest()[:8]}"
+
+
+def docker(*words: str, check: bool = True, timeout: float = 60.0) -> str:
+    """What a `docker` command printed."""
+    return run(["docker", *words], check=check, timeout=timeout, hint=ENGINE_HINT).output
+
+
+def read_states(workdir: Workdir) -> dict[str, str]:
+    """The state of each container of the lab, by node."""
+    text = docker("ps", "-a", *_filters(workdir), "--format", _STATE_FORMAT)
+    pairs = (line.split("\t") for line in text.splitlines())
+    return {node: STATES.get(state, state) for node, state in pairs}
+
+
+def read_containers(workdir: Workdir) -> tuple[Container, ...]:
+    """The lab's containers with what they were made from."""
+    ids = docker("ps", "-a", "-q", "--no-trunc", *_filters(workdir)).split()
+    if not ids:
+        return ()
+    return parse_containers(docker("container", "inspect", *ids))
+
+
+def parse_containers(text: str) -> tuple[Container, ...]:
+    """Containers from `docker container inspect`."""
+    return tuple(_container(entry) for entry in json.loads(text))
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Networks from `docker network inspect`."""
+    return tuple(_network(entry) for entry in json.loads(text))
+
+
+def outdated(container: Container, topology: Topology) -> str | None:
+    """Why a container no longer is what the topology wants; None when it is.
+
+    Names of other nodes do not count: a lab that grows keeps its running nodes.
+    """
+    if container.node not in {node.name for node in topology.nodes}:
+        return "the lab has no such node any more"
+    node = topology.node(container.node)
+    domain_names = {
+        name: str(address) for name, address in topology.hosts.items() if _below(name, topology)
+    }
+    wanted = _wanted(node)
+    found = (container.image, container.address, container.memory, container.nano_cpus)
+    for what, old, new in zip(("image", "address", "memory", "CPUs"), found, wanted, strict=True):
+        if old != new:
+            return f"its {what} changed"
+    if any(container.hosts.get(name) != address for name, address in domain_names.items()):
+        return "the lab's domain changed"
+    return None
+
+
+def prepare(workdir: Workdir, topology: Topology, known: Mapping[str, str]) -> dict[str, str]:
+    """Make the engine ready for Vagrant; the nodes whose container was removed, and why.
+
+    `known` are the container ids that Vagrant remembers, by node.  A container that Vagrant
+    does not know comes from an `up` that was killed, or its memory was removed with the lab's
+    folder: either way nothing can be relied on in it.
+    """
+    check_names(workdir, topology.nodes)
+    removed: dict[str, str] = {}
+    ids = []
+    for container in read_containers(workdir):
+        why = (
+            "an earlier run was interrupted" if known.get(container.node) != container.id else None
+        )
+        if why := why or outdated(container, topology):
+            removed[container.node] = why
+            ids.append(container.id)
+    remove_containers(ids)
+    ensure_network(workdir, topology)
+    return removed
+
+
+def clean(workdir: Workdir) -> None:
+    """Remove whatever of the lab the engine still has."""
+    remove_containers(container.id for container in read_containers(workdir))
+    remove_network(workdir)
+
+
+def remove_containers(ids: Iterable[str]) -> None:
+    """Remove containers, running or not, with their anonymous volumes."""
+    if ids := tuple(ids):
+        docker("rm", "-f", "-v", *ids)
+
+
+def check_names(workdir: Workdir, nodes: Iterable[Node]) -> None:
+    """Refuse to go on when a container with a node's name is not this lab's (LabError)."""
+    text = docker("ps", "-a", "--format", f'{{{{.Names}}}}\t{{{{.Label "{WORKDIR_LABEL}"}}}}')
+    owners = dict(line.split("\t") for line in text.splitlines())
+    here = str(workdir.path.resolve())
+    for node in nodes:
+        name = container_name(workdir.lab, node.name)
+        if name in owners and owners[name] != here:
+            whose = f"the lab in '{owners[name]}'" if owners[name] else "somebody else"
+            raise LabError(
+                f"The container '{name}' belongs to {whose}.",
+                hint="Give this lab another name with '--lab', or destroy that one first.",
+            )
+
+
+def read_networks() -> tuple[Network, ...]:
+    """All networks of the engine."""
+    return parse_networks(docker("network", "inspect", *docker("network", "ls", "-q").split()))
+
+
+def ensure_network(workdir: Workdir, topology: Topology) -> str:
+    """Make the lab's Docker network where it is missing; the name of its bridge.
+
+    Errors: LabError when another lab, another Docker network or another interface has it.
+    """
+    networks = read_networks()
+    bridge = bridge_name(workdir)
+    mine = next((net for net in networks if net.name == network_name(workdir.lab)), None)
+    if mine is not None and mine.labels.get(WORKDIR_LABEL) != str(workdir.path.resolve()):
+        raise LabError(
+            f"The Docker network '{mine.name}' belongs to {_owner(mine)}.",
+            hint="Give this lab another name with '--lab', or destroy that one first.",
+        )
+    if mine is not None and (mine.subnet, mine.bridge) == (topology.network, bridge):
+        return bridge
+    if mine is not None:
+        docker("network", "rm", mine.name)
+    for other in networks:
+        if other is not mine and other.subnet and other.subnet.overlaps(topology.network):
+            raise LabError(
+                f"Network {topology.network} is already taken by the Docker network "
+                f"'{other.name}' of {_owner(other)}.",
+                hint="Halting does not free it: destroy that lab, or use another '--network'.",
+            )
+    check_network(topology.network)
+    docker(*_create_network(workdir, topology, bridge=bridge))
+    return bridge
+
+
+def remove_network(workdir: Workdir) -> None:
+    """Remove the lab's Docker network, if there is one that is this lab's."""
+    for name in docker("network", "ls", *_filters(workdir), "--format", "{{.Name}}").split():
+        docker("network", "rm", name)
+
+
+def _create_network(workdir: Workdir, topology: Topology, *, bridge: str) -> list[str]:
+    labels = {LAB_LABEL: workdir.lab, WORKDIR_LABEL: str(workdir.path.resolve())}
+    options = {
+        "com.docker.network.bridge.name": bridge,
+        # A lab needs nothing from outside, and what it sends must not go there under this
+        # machine's address.  ("--internal" would hide the published port from Vagrant.)
+        "com.docker.network.bridge.enable_ip_masquerade": "false",
+    }
+    return [
+        *("network", "create", "--driver", "bridge"),
+        *("--subnet", str(topology.network), "--gateway", str(topology.host_address)),
+        *(word for key, value in labels.items() for word in ("--label", f"{key}={value}")),
+        *(word for key, value in options.items() for word in ("--opt", f"{key}={value}")),
+        network_name(workdir.lab),
+    ]
+
+
+_STATE_FORMAT = f'{{{{.Label "{NODE_LABEL}"}}}}\t{{{{.State}}}}'
+
+
+def _filters(workdir: Workdir) -> list[str]:
+    labels = {LAB_LABEL: workdir.lab, WORKDIR_LABEL: str(workdir.path.resolve())}
+    return [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
+
+
+def _container(entry: Mapping[str, Any]) -> Container:
+    labels, host = entry["Config"]["Labels"], entry["HostConfig"]
+    network = entry["NetworkSettings"]["Networks"].get(network_name(labels[LAB_LABEL])) or {}
+    config = network.get("IPAMConfig") or {}
+    return Container(
+        id=entry["Id"],
+        node=labels.get(NODE_LABEL, ""),
+        state=STATES.get(entry["State"]["Status"], entry["State"]["Status"]),
+        image=entry["Config"]["Image"],
+        address=config.get("IPv4Address", ""),
+        memory=host["Memory"],
+        nano_cpus=host["NanoCpus"],
+        hosts=dict(line.split(":", 1) for line in host["ExtraHosts"] or ()),
+    )
+
+
+def _network(entry: Mapping[str, Any]) -> Network:
+    subnets = [
+        item["Subnet"] for item in entry["IPAM"]["Config"] or () if ":" not in item["Subnet"]
+    ]
+    return Network(
+        name=entry["Name"],
+        subnet=IPv4Network(subnets[0]) if subnets else None,
+        labels=entry["Labels"] or {},
+        bridge=(entry["Options"] or {}).get("com.docker.network.bridge.name", ""),
+    )
+
+
+def _wanted(node: Node) -> tuple[str, str, int, int]:
+    # As the Vagrantfile asks: Docker refuses more CPUs than the machine has.
+    cpus = min(node.size.cpus, os.cpu_count() or 1)
+    return node.image, str(node.address), node.size.memory_mib * 1024**2, cpus * 10**9
+
+
+def _below(name: str, topology: Topology) -> bool:
+    return name == topology.domain or name.endswith(f".{topology.domain}")
+
+
+def _owner(network: Network) -> str:
+    folder = network.labels.get(WORKDIR_LABEL)
+    return f"the lab in '{folder}'" if folder else "somebody else"

@@ -1,0 +1,52 @@
+"""The table of what differs between providers; everything else treats them alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from labctl import containers
+from labctl.errors import LabError
+from labctl.model import Provider, Topology
+from labctl.workdir import Workdir
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFacts:
+    """One row of the table.
+
+    `packages` are Debian's, `ssh_seconds` is how long a started node may take to answer ssh.
+    `prepare` makes the host ready before Vagrant starts anything (it gets the machine ids that
+    Vagrant remembers and answers which nodes it removed, and why), `clean` removes what is left
+    of a lab, `states` answers faster than `vagrant status`, in its words.
+    """
+
+    provider: Provider
+    packages: tuple[str, ...]
+    ssh_seconds: float
+    prepare: Callable[[Workdir, Topology, Mapping[str, str]], dict[str, str]]
+    clean: Callable[[Workdir], None]
+    states: Callable[[Workdir], dict[str, str]]
+
+
+TABLE: Mapping[Provider, ProviderFacts] = {
+    Provider.DOCKER: ProviderFacts(
+        provider=Provider.DOCKER,
+        packages=("docker.io", "docker-cli", "vagrant", "iproute2", "openssh-client"),
+        ssh_seconds=30.0,
+        prepare=containers.prepare,
+        clean=containers.clean,
+        states=containers.read_states,
+    ),
+}
+
+
+def facts_of(provider: Provider) -> ProviderFacts:
+    """The row of a provider; LabError for one that labctl cannot run yet."""
+    try:
+        return TABLE[provider]
+    except KeyError:
+        ready = ", ".join(f"'{name}'" for name in TABLE)
+        raise LabError(
+            f"Provider '{provider}' is not supported yet.", hint=f"Available: {ready}."
+        ) from None

@@ -1,0 +1,219 @@
+"""Vagrant behind five verbs: up, halt, destroy, states, ssh_config.
+
+python-vagrant knows Vagrant's commands and output; its programs are started through
+`labctl.process`, so that Ctrl-C, logs and errors are as everywhere else.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import vagrant as python_vagrant
+
+from labctl.errors import LabError
+from labctl.model import Node, Topology
+from labctl.network import prove_local
+from labctl.process import ProcessError, run
+from labctl.progress import Progress, silent
+from labctl.providers import facts_of
+from labctl.ssh import close_masters, ensure_config, wait_ssh
+from labctl.sshkeys import ensure_keys
+from labctl.waiting import Deadline
+from labctl.workdir import ROOT, Workdir
+
+RUNNING = "running"
+NOT_CREATED = "not_created"
+
+HINT = "Install the package 'vagrant', or run 'labctl doctor'."
+TAIL_LINES = 12
+
+
+class Machines(Protocol):
+    """What labctl needs of whatever runs the nodes; None for `nodes` means all of them."""
+
+    def up(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
+        """Create and start nodes and wait until ssh answers; nothing for those that do."""
+        ...
+
+    def halt(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
+        """Stop nodes in order; their disks stay."""
+        ...
+
+    def destroy(self, *, progress: Progress = silent) -> None:
+        """Remove every machine and the network of the lab."""
+        ...
+
+    def states(self) -> dict[str, str]:
+        """The state of each node in Vagrant's words: running, stopped, not_created ..."""
+        ...
+
+    def ssh_config(self, node: str) -> dict[str, str]:
+        """The ssh options that Vagrant itself uses for a node."""
+        ...
+
+
+class Vagrant(python_vagrant.Vagrant):
+    """python-vagrant that starts its programs through `labctl.process`."""
+
+    def __init__(
+        self, root: Path, *, env: Mapping[str, str], log: Path, on_line: Callable[[str], None]
+    ) -> None:
+        super().__init__(root=str(root), env=dict(env))  # type: ignore[no-untyped-call]
+        self._log = log
+        self._on_line = on_line
+
+    def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
+        argv = self._make_vagrant_command(args)
+        root = Path(self.root)
+        run(argv, cwd=root, env=self.env, log=self._log, on_line=self._on_line, hint=HINT)
+
+    def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
+        argv = self._make_vagrant_command(args)
+        return run(argv, cwd=Path(self.root), env=self.env, hint=HINT).output
+
+    def _stream_vagrant_command(self, args: Sequence[str | None]) -> Iterator[str]:
+        raise NotImplementedError("Lines are handed to 'on_line' instead.")
+
+    def _make_vagrant_command(self, args: Sequence[str | None]) -> list[str]:
+        return ["vagrant", *(arg for arg in args if arg is not None)]
+
+
+class VagrantMachines:
+    """The machines of one lab, run by Vagrant; see `Machines` for the verbs."""
+
+    def __init__(self, workdir: Workdir, topology: Topology, *, root: Path = ROOT) -> None:
+        self._workdir = workdir
+        self._topology = topology
+        self._root = root
+        self._facts = facts_of(topology.provider)
+
+    @property
+    def log(self) -> Path:
+        return self._workdir.logs / "vagrant.log"
+
+    def up(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
+        wanted = self._select(nodes)
+        ensure_keys(self._workdir, self._topology)
+        ensure_config(self._workdir, self._topology)
+        removed = self._facts.prepare(self._workdir, self._topology, self._known_ids())
+        for name, why in removed.items():
+            progress("machines", f"made anew: {why}", node=name)
+        if removed:
+            close_masters(self._workdir)
+            ensure_config(self._workdir, self._topology)
+        # Before any packet goes to a lab address.
+        prove_local([node.address for node in wanted], self._topology.network)
+        states = self.states()
+        missing = [node.name for node in wanted if states[node.name] != RUNNING]
+        if missing:
+            self._verb("up", progress, vm_name=pattern(missing))
+        wait_ssh(wanted, deadline=Deadline.after(self._facts.ssh_seconds))
+
+    def halt(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
+        names = [node.name for node in self._select(nodes)]
+        close_masters(self._workdir)
+        states = self.states()
+        running = [name for name in names if states[name] == RUNNING]
+        if running:
+            self._verb("halt", progress, vm_name=pattern(running))
+
+    def destroy(self, *, progress: Progress = silent) -> None:
+        close_masters(self._workdir)
+        if any(state != NOT_CREATED for state in self.states().values()):
+            self._verb("destroy", progress)
+        self._facts.clean(self._workdir)
+        shutil.rmtree(self._workdir.vagrant, ignore_errors=True)
+
+    def states(self) -> dict[str, str]:
+        found = self._facts.states(self._workdir)
+        return {node.name: found.get(node.name, NOT_CREATED) for node in self._topology.nodes}
+
+    def ssh_config(self, node: str) -> dict[str, str]:
+        vagrant = self._vagrant(silent)
+        config: dict[str, str] = vagrant.conf(vm_name=node)  # type: ignore[no-untyped-call]
+        return config
+
+    def _verb(self, verb: str, progress: Progress, **options: str) -> None:
+        try:
+            getattr(self._vagrant(progress), verb)(**options)
+        except ProcessError as error:
+            raise describe_failure(error, log=self.log) from error
+
+    def _vagrant(self, progress: Progress) -> Vagrant:
+        def on_line(line: str) -> None:
+            if said := parse_line(line):
+                progress("machines", said[1], node=said[0])
+
+        return Vagrant(self._root, env=self._env(), log=self.log, on_line=on_line)
+
+    def _env(self) -> dict[str, str]:
+        return {
+            "LABCTL_WORKDIR": str(self._workdir.path.resolve()),
+            "VAGRANT_DOTFILE_PATH": str(self._workdir.vagrant.resolve()),
+            "VAGRANT_DEFAULT_PROVIDER": str(self._topology.provider),
+            "VAGRANT_CHECKPOINT_DISABLE": "1",
+            "VAGRANT_NO_COLOR": "1",
+        }
+
+    def _select(self, names: Collection[str] | None) -> list[Node]:
+        return [node for node in self._topology.nodes if names is None or node.name in names]
+
+    def _known_ids(self) -> dict[str, str]:
+        """The machine ids that Vagrant remembers, by node."""
+        files = self._workdir.vagrant.glob(f"machines/*/{self._topology.provider}/id")
+        return {file.parent.parent.name: file.read_text(encoding="utf-8") for file in files}
+
+
+def pattern(names: Sequence[str]) -> str:
+    """Several machines as one argument, in Vagrant's own notation."""
+    return f"/^({'|'.join(map(re.escape, names))})$/"
+
+
+def parse_line(line: str) -> tuple[str, str] | None:
+    """The node and what Vagrant says of it, from a line such as `==> jvb1: Starting...`."""
+    found = re.match(r"==> ([^:\s]+): (\S.*)", line)
+    return (found[1], found[2]) if found else None
+
+
+def describe_failure(error: ProcessError, *, log: Path) -> LabError:
+    """What a person needs of Vagrant's failure: the nodes by name, the last lines, the log."""
+    text = error.message
+    names = sorted(set(re.findall(r"on the '([^']+)'\s+machine", text)))
+    who = "Machine" if len(names) == 1 else "Machines"
+    quoted = ", ".join(f"'{name}'" for name in names)
+    subject = f"{who} {quoted} failed: " if names else ""
+    return LabError(f"{subject}{text}", hint=error.hint, log=error.log or log)
+
+
+def ensure_plain_vagrant(workdir: Workdir, *, root: Path = ROOT) -> None:
+    """Make plain `vagrant` in the project's root see the current lab's machines.
+
+    `.vagrant` becomes a link to the state folder of the lab that `.lab/current` points to.
+    Errors: LabError when `.vagrant` is a folder with machines of somebody else.
+    """
+    link = root / ".vagrant"
+    workdir.vagrant.mkdir(parents=True, exist_ok=True)
+    if link.is_dir() and not link.is_symlink():
+        if any(link.glob("machines/*/*/id")):
+            raise LabError(
+                f"'{link}' holds machines that labctl did not make.",
+                hint="Run 'vagrant destroy' there, then remove the folder.",
+            )
+        # What a plain `vagrant` call leaves where there was no lab: an empty frame.
+        shutil.rmtree(link)
+    target = Path(".lab") / "current" / "vagrant"
+    if link.is_symlink() and link.readlink() == target:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+
+
+def remove_plain_vagrant(*, root: Path = ROOT) -> None:
+    """Remove the link, so that a plain `vagrant` call does not stumble over its missing end."""
+    link = root / ".vagrant"
+    if link.is_symlink() and not link.exists():
+        link.unlink()
