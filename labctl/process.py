@@ -154,6 +154,22 @@ def exec_over(argv: Sequence[str | Path]) -> None:
         raise ProcessError(f"'{words[0]}' is not installed.") from error
 
 
+def pass_through(
+    argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]
+) -> int:
+    """Run a program that talks to the user itself; returns its exit status.
+
+    It stays in labctl's process group: Ctrl-C reaches it first, and it ends in its own way.
+    """
+    words = [str(part) for part in argv]
+    with subprocess.Popen(words, cwd=cwd, env={**os.environ, **env}) as child:
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                continue
+
+
 def spawn(argv: Sequence[str | Path], *, log: Path) -> int:
     """Start a program that outlives labctl, its output going to `log`; returns its pid."""
     log.parent.mkdir(parents=True, exist_ok=True)

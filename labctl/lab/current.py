@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from pathlib import Path
 
+from labctl.vagrant import ensure_plain_vagrant, remove_plain_vagrant
 from labctl.workdir import ROOT, Workdir
 
 DEFAULT_LAB = "default"
 CURRENT = ROOT / ".lab" / "current"
-# Plain `vagrant` in the project's root keeps its state here; it must be the current lab's.
-PLAIN_VAGRANT = ROOT / ".vagrant"
 
 
 def current_lab() -> str:
@@ -23,26 +20,17 @@ def current_lab() -> str:
 
 
 def make_current(workdir: Workdir) -> None:
-    """From now on this lab is meant when none is named, by labctl and by plain vagrant."""
-    workdir.vagrant.mkdir(parents=True, exist_ok=True)
-    _point(CURRENT, workdir.lab)
-    _point(PLAIN_VAGRANT, os.path.relpath(workdir.vagrant, ROOT))
+    """From now on this lab is meant when none is named, by labctl and by plain `vagrant`."""
+    CURRENT.parent.mkdir(parents=True, exist_ok=True)
+    scratch = CURRENT.with_name(f".current.{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    scratch.symlink_to(workdir.lab)
+    scratch.replace(CURRENT)
+    ensure_plain_vagrant(workdir)
 
 
 def forget_current(workdir: Workdir) -> None:
     """This lab is gone; nothing is current if it was."""
     if current_lab() == workdir.lab:
-        for link in (CURRENT, PLAIN_VAGRANT):
-            if link.is_symlink():
-                link.unlink()
-
-
-def _point(path: Path, target: str) -> None:
-    if path.is_dir() and not path.is_symlink():
-        # Somebody's own Vagrant state: never ours to replace.
-        return
-    scratch = path.with_name(f"{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        scratch.unlink()
-    scratch.symlink_to(target)
-    scratch.replace(path)
+        CURRENT.unlink(missing_ok=True)
+        remove_plain_vagrant()

@@ -2,6 +2,6 @@
 
 from labctl.ready.probe import NodeState, probe
 from labctl.ready.signals import Signal, judge
-from labctl.ready.wait import wait_ready
+from labctl.ready.wait import NotReadyError, probe_all, wait_ready
 
-__all__ = ["NodeState", "Signal", "judge", "probe", "wait_ready"]
+__all__ = ["NodeState", "NotReadyError", "Signal", "judge", "probe", "probe_all", "wait_ready"]

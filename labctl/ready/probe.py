@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,18 @@ for unit in {units}; do
 done
 echo "=== ports"; ss -ltnH | awk '{{print $4}}'
 echo "=== stand-ins"; cat /etc/jitsi/STAND-IN 2>/dev/null
+echo "=== versions"
+dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Abbrev}}\n' {packages} 2>/dev/null
 """
+PACKAGES = (
+    "jicofo",
+    "jitsi-videobridge2",
+    "jitsi-meet-prosody",
+    "jitsi-meet-web-config",
+    "jitsi-meet-web",
+    "prosody",
+    "nginx",
+)
 _ERRORS = """
 echo "=== errors {unit}"; sudo grep -F 'Error initializing module' {file} 2>/dev/null
 """
@@ -62,6 +73,7 @@ class NodeState:
     debug: Mapping[str, Any] | None = None
     connections: frozenset[str] = frozenset()
     stand_ins: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -110,12 +122,13 @@ def parse_probe(sections: Mapping[str, Sequence[str]]) -> NodeState:
         stats=_parse_json(sections.get("stats", ())),
         debug=_parse_json(sections.get("debug", ())),
         connections=frozenset(line.strip() for line in sections.get("connections", ()) if line),
-        stand_ins=tuple(line for line in sections.get("stand-ins", ()) if line),
+        stand_ins=tuple(line.split()[0] for line in sections.get("stand-ins", ()) if line.strip()),
+        versions=dict(_parse_versions(sections.get("versions", ()))),
     )
 
 
 def _script(node: Node) -> str:
-    script = _UNITS.format(units=" ".join(expected_units(node)))
+    script = _UNITS.format(units=" ".join(expected_units(node)), packages=" ".join(PACKAGES))
     logs = {vnode.unit: f"/var/log/prosody-{vnode.name}/prosody.err" for vnode in node.vnodes}
     if node.role is Role.JMS:
         logs["prosody.service"] = "/var/log/prosody/prosody.err"
@@ -144,6 +157,14 @@ def _parse_unit(lines: Sequence[str]) -> UnitState:
         enabled=values.get("UnitFileState", ""),
         since=datetime.strptime(since, "%Y %b %d %H:%M:%S") if since else None,
     )
+
+
+def _parse_versions(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        name, _, rest = line.partition(" ")
+        version, _, status = rest.partition(" ")
+        if status.startswith("ii"):
+            yield name, version
 
 
 def _is_current(line: str, unit: UnitState | None) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from labctl.errors import LabError
-from labctl.model import Topology
+from labctl.model import Node, Topology
 from labctl.progress import Progress
 from labctl.ready.probe import NodeState, probe
 from labctl.ready.signals import Signal, judge
@@ -20,11 +21,11 @@ class NotReadyError(LabError):
     """A signal was not seen in time."""
 
 
-def probe_all(workdir: Workdir, topology: Topology) -> dict[str, NodeState]:
-    """Ask every node at the same time."""
+def probe_all(workdir: Workdir, nodes: Sequence[Node]) -> dict[str, NodeState]:
+    """Ask several nodes at the same time."""
     with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
-        states = pool.map(lambda node: probe(workdir, node), topology.nodes)
-        return dict(zip((node.name for node in topology.nodes), states, strict=True))
+        states = pool.map(lambda node: probe(workdir, node), nodes)
+        return dict(zip((node.name for node in nodes), states, strict=True))
 
 
 def wait_signals(
@@ -38,7 +39,7 @@ def wait_signals(
     missing: list[Signal] = []
 
     def look() -> bool:
-        signals = judge(topology, probe_all(workdir, topology))
+        signals = judge(topology, probe_all(workdir, topology.nodes))
         for signal in signals:
             if signal.ok and signal.name not in told:
                 told.add(signal.name)

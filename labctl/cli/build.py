@@ -1,0 +1,60 @@
+"""`labctl build` and `render`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from labctl.cli.common import Console, json_option
+from labctl.cli.up import read_spec, spec_options
+from labctl.workdir import Workdir, locked
+
+
+@click.command("build")
+@spec_options
+@click.option("--refresh", is_flag=True, help="Bake anew, asking the package repositories again.")
+@json_option
+def build_command(*, refresh: bool, as_json: bool, **options: Any) -> None:
+    """Make the images of all roles that the lab needs, without starting anything.
+
+    An image is named by what goes into it, so that one that is there costs nothing.
+
+    \b
+    labctl build
+    labctl build --packages debs:./candidates
+    """
+    from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
+
+    spec, _ = read_spec(options)
+    console = Console()
+    ensure_provider(spec.provider, progress=console)
+    images = ensure_images_of(spec, progress=console, refresh=refresh)
+    if as_json:
+        packages = {
+            name: {"version": item.version, "source": str(item.origin)}
+            for name, item in packages_of(images).items()
+        }
+        named = {str(role): reference for role, reference in images.items()}
+        click.echo(json.dumps({"images": named, "packages": packages}, indent=2))
+        return
+    for role, reference in images.items():
+        click.echo(f"{role:<10} {reference}")
+
+
+@click.command("render")
+@spec_options
+def render_command(**options: Any) -> None:
+    """Write the configuration files of every node, without images and machines.
+
+    \b
+    labctl render --visitors 12 --relays
+    """
+    spec, _ = read_spec(options)
+    workdir = Workdir.of(spec.lab)
+    with locked(workdir, what="render"):
+        from labctl.lab.up import render_only
+
+        render_only(spec, workdir=workdir)
+    click.echo(workdir.tree)

@@ -1,0 +1,103 @@
+"""Bringing a lab up, phase by phase; each phase finds what an earlier run left and goes on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labctl.errors import LabError
+from labctl.images import Installed
+from labctl.lab.collect import collect_logs
+from labctl.lab.current import make_current
+from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
+from labctl.lab.prepare import render_lab
+from labctl.lab.saved import save_spec
+from labctl.model import Spec, Topology, resolve
+from labctl.progress import Progress, Timings
+from labctl.provisioner import Outcome, provision
+from labctl.ready import NotReadyError, wait_ready
+from labctl.vagrant import VagrantMachines
+from labctl.workdir import Workdir
+
+READY_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A lab that is up: what it is made of, what this run did, and how long each phase took."""
+
+    topology: Topology
+    packages: Mapping[str, Installed]
+    outcome: Outcome
+    timings: Timings
+
+
+def bring_up(
+    spec: Spec, data: Mapping[str, Any], *, workdir: Workdir, progress: Progress, refresh: bool
+) -> Brought:
+    """From a spec to a conference-ready lab.
+
+    The caller holds the lab's lock.  Killed at any instant, the same call goes on: images and
+    machines that are there are used, files that are in place are left, and nothing that did not
+    change is restarted.  Errors: LabError of the phase that failed; its log is named.
+    """
+    timings = Timings()
+    with timings.phase("host"):
+        ensure_provider(spec.provider, progress=progress)
+    with timings.phase("images"):
+        images = ensure_images_of(spec, progress=progress, refresh=refresh)
+        packages = packages_of(images)
+    with timings.phase("render"):
+        topology = resolve(spec).with_images(images)
+        render_lab(workdir, topology)
+        workdir.save_topology(topology)
+        save_spec(workdir, data)
+        make_current(workdir)
+    with timings.phase("machines"):
+        machines = VagrantMachines(workdir, topology)
+        machines.up(progress=progress)
+    with timings.phase("provision"):
+        outcome = provision(
+            workdir, topology, progress=progress, log=workdir.logs / "provision.log"
+        )
+    with timings.phase("ready"):
+        try:
+            wait_ready(workdir, topology, seconds=READY_SECONDS, progress=progress)
+        except NotReadyError as error:
+            folder = collect_logs(workdir, topology, progress=progress)
+            raise NotReadyError(error.message, hint=error.hint, log=folder) from error
+    return Brought(topology, packages, outcome, timings)
+
+
+def render_only(spec: Spec, *, workdir: Workdir) -> Topology:
+    """Write the trees of a spec without images or machines.
+
+    A lab that runs keeps its topology: its trees are what the next `up` would place.
+    """
+    topology = resolve(spec)
+    render_lab(workdir, topology)
+    if not workdir.exists():
+        workdir.save_topology(topology)
+    return topology
+
+
+def tear_down(workdir: Workdir, *, progress: Progress, forget: bool) -> None:
+    """Remove the lab's machines and network; with `forget` everything else of it, too.
+
+    Works on whatever a broken `up` left, and on a lab of which only the folder is there.
+    """
+    topology = workdir.load_topology()
+    VagrantMachines(workdir, topology).destroy(progress=progress)
+    if forget:
+        from labctl.lab.current import forget_current
+
+        forget_current(workdir)
+        try:
+            shutil.rmtree(workdir.path)
+        except OSError as error:
+            raise LabError(
+                f"'{workdir.path}' cannot be removed: {error.strerror}.",
+                hint="Remove the folder by hand; its machines are gone already.",
+            ) from error

@@ -1,0 +1,23 @@
+"""Running the acceptance suite against a lab, as a child: pytest keeps its own output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from labctl.process import pass_through
+from labctl.workdir import ROOT, Workdir
+
+
+def verify(workdir: Workdir, pytest_args: Sequence[str]) -> int:
+    """Run `acceptance/` with further arguments for pytest; returns pytest's exit status.
+
+    Errors: LabError when there is no lab.
+    """
+    workdir.load_topology()
+    argv = [sys.executable, "-m", "pytest", ROOT / "acceptance", "--rootdir", ROOT, *pytest_args]
+    return pass_through(
+        argv,
+        cwd=ROOT,
+        env={"LABCTL_WORKDIR": str(workdir.path), "PYTHONPATH": str(ROOT)},
+    )
