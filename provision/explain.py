@@ -1,0 +1,37 @@
+"""From what a script printed to what a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from provision.problem import NodeProblem
+
+TAIL = 20
+
+
+def explain(node: str, phase: str, lines: Sequence[str]) -> NodeProblem:
+    """The problem of a phase that failed, from all that its script printed."""
+    rows = [line.split("\t") for line in lines]
+    stated = [sentence for row in rows if (sentence := _sentence(row))]
+    logs = [row[2] for row in rows if row[0] in ("log", "said") and len(row) > 2]
+    other = [
+        line
+        for line, row in zip(lines, rows, strict=True)
+        if row[0] not in ("log", "said", "wait", "failed", "inactive", "closed")
+    ]
+    if not stated:
+        stated = [f"Phase '{phase}' {'failed' if lines else 'got no answer in time'}."]
+    return NodeProblem(node, phase, " ".join(stated), detail=[*other[-TAIL:], *logs[-TAIL:]])
+
+
+def _sentence(row: Sequence[str]) -> str | None:
+    match row:
+        case ["failed", what, reason]:
+            return f"'{what}' failed: {reason}."
+        case ["inactive", unit, state]:
+            return f"Unit '{unit}' is {state}."
+        case ["closed", unit, port, "-"]:
+            return f"Port {port} of '{unit}' is not open."
+        case ["closed", unit, port, holder]:
+            return f"Port {port} of '{unit}' is held by {holder}."
+    return None

@@ -1,0 +1,70 @@
+# One stage of units.  Standard input: lines "enable|restart|reload|start|unit<TAB>UNIT",
+# "port<TAB>PORT<TAB>UNIT", "deadline<TAB>SECONDS".  One systemctl call for each verb; then waits
+# until every unit is active and owns its ports, or says what is wrong.
+hold
+input=$(cat)
+units=$(pick unit)
+now() { read -r up _ </proc/uptime; echo "${up%.*}"; }
+
+states() { printf '%s\n' "$units" | xargs -d '\n' systemctl is-active -- || :; }
+
+# Lines "inactive<TAB>UNIT<TAB>STATE" and "closed<TAB>UNIT<TAB>PORT<TAB>HOLDER".
+problems() {
+    {
+        printf '%s\n' "$units" | sed "s/^/unit$tab/"
+        states | sed "s/^/state$tab/"
+        listeners | sed "s/^/listen$tab/"
+        pick port | sed "s/^/port$tab/"
+    } | awk -F '\t' -v OFS='\t' '
+        $1 == "unit" { name[++names] = $2 }
+        $1 == "state" { state[++n] = $2 }
+        $1 == "listen" { owner[$2, $4] = 1; holder[$2] = $5 " (unit " $4 ")" }
+        $1 == "port" && !(($2, $3) in owner) && !(($2, "?") in owner) {
+            closed[++c] = "closed" OFS $3 OFS $2 OFS (($2 in holder) ? holder[$2] : "-")
+        }
+        END {
+            for (i = 1; i <= names; i++)
+                if (state[i] != "active" && state[i] != "reloading")
+                    print "inactive", name[i], state[i]
+            for (i = 1; i <= c; i++) print closed[i]
+        }'
+}
+
+explain() {
+    printf '%s\n' "$1"
+    printf '%s\n' "$1" | cut -f2 | sort -u | while IFS= read -r unit; do
+        { systemctl status --no-pager --full --lines=0 -- "$unit" | grep -E '(Active|Process):' || :
+          journalctl --no-pager --quiet --output=cat --lines=15 --unit="$unit" || :
+        } 2>&1 | sed "s/^/log$tab$unit$tab/"
+    done
+}
+
+failed=
+for verb in enable restart reload start; do
+    names=$(pick "$verb")
+    [ -n "$names" ] || continue
+    # A unit that has failed too often is not started again until that is forgotten.
+    [ "$verb" = enable ] || [ "$verb" = reload ] ||
+        printf '%s\n' "$names" | xargs -d '\n' systemctl reset-failed -- 2>/dev/null || :
+    code=0
+    said=$(printf '%s\n' "$names" | xargs -d '\n' systemctl "$verb" -- 2>&1) || code=$?
+    [ "$code" = 0 ] || {
+        failed=1
+        printf '%s\n' "$said" | sed "s/^/said$tab$verb$tab/"
+    }
+done
+
+end=$(($(now) + $(pick deadline)))
+while :; do
+    found=$(problems)
+    [ -n "$found$failed" ] || exit 0
+    case $found in *"${tab}failed"*) failed=1 ;; esac
+    # After a failed verb waiting cannot help; a closed port of an active unit may still open.
+    [ -z "$failed" ] || break
+    [ "$(now)" -lt "$end" ] || break
+    # Also tells this script that nobody listens any more: writing then ends it.
+    printf 'wait\n'
+    sleep 0.1
+done
+[ -z "$found" ] || explain "$found"
+exit 1
