@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from labctl.crowd.errors import CrowdError
+from labctl.crowd.sync import crowd_in
+from labctl.crowd.target import Target
 from labctl.errors import LabError
 from labctl.model import Node, Topology
 from labctl.progress import Progress
@@ -15,6 +19,8 @@ from labctl.workdir import Workdir
 
 INTERVAL = 0.25
 PROBES_AT_ONCE = 16
+INVITATION_SECONDS = 10.0
+HINT = "The logs of all nodes are in the folder below; 'labctl up' tries again."
 
 
 class NotReadyError(LabError):
@@ -52,7 +58,7 @@ def wait_signals(
     lines = "".join(f"\n    {signal.name}: {signal.seen}" for signal in missing)
     raise NotReadyError(
         f"Lab '{topology.lab}' was not ready after {seconds:.0f} s.  Not seen:{lines}",
-        hint="The logs of all nodes are in the folder below; 'labctl up' tries again.",
+        hint=HINT,
     )
 
 
@@ -70,5 +76,30 @@ def wait_ready(workdir: Workdir, topology: Topology, *, seconds: float, progress
 def wait_invitation(
     workdir: Workdir, topology: Topology, *, seconds: float, progress: Progress
 ) -> None:
-    """Two participants join a room and get a session-initiate each (Jicofo invites from two)."""
-    raise NotImplementedError
+    """Two participants join a room and get a session-initiate each (Jicofo invites from two).
+
+    Errors: NotReadyError with what the participants last saw, after `seconds`.
+    """
+    deadline = Deadline.after(seconds)
+    last = "nobody has tried"
+
+    def invited() -> bool:
+        nonlocal last
+        room = f"labctl-ready-{secrets.token_hex(4)}"
+        each = min(INVITATION_SECONDS, max(deadline.left, 1.0))
+        try:
+            with crowd_in(Target.of(topology, workdir), room) as crowd:
+                crowd.join(2, deadline=each)
+                crowd.wait_invited(deadline=each)
+        except CrowdError as error:
+            last = error.message
+            return False
+        return True
+
+    if not wait_until(invited, deadline=deadline, interval=1.0):
+        raise NotReadyError(
+            f"Lab '{topology.lab}' was not ready after {seconds:.0f} s.  Not seen:\n"
+            f"    invitation: {last}",
+            hint=HINT,
+        )
+    progress("ready", "invitation: two participants were invited to a bridge")
