@@ -1,0 +1,215 @@
+"""What the room and the focus send to a participant, and what it answers by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from labctl.crowd import conference, jingle
+from labctl.crowd.caps import render_disco_info
+from labctl.crowd.errors import CrowdError, StanzaError
+from labctl.crowd.events import NOTHING, Kind, Occupant, occupant
+from labctl.crowd.recorder import Recorder
+from labctl.crowd.stream import PING_EVERY, Stream
+from labctl.crowd.xml import (
+    CLIENT,
+    DELAY,
+    DISCO_INFO,
+    DISPLAY_NAME,
+    JINGLE,
+    PING,
+    STANZAS,
+    Element,
+    child,
+    element,
+    error_of,
+    local,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How participants behave; one value is shared by a whole crowd."""
+
+    want_visitor: bool = False
+    """Ask the focus to be a visitor from the start."""
+    audio_sources: int = 0
+    """Sources that a main participant announces; visitors never have any."""
+    accept: bool = True
+    """Answer session-initiate with session-accept."""
+    ping_every: float = PING_EVERY
+
+
+class Inbox:
+    """A participant's side of one room on one stream."""
+
+    __slots__ = (
+        "_options", "_recorder", "_stream", "_visitor", "affiliation", "conference", "entered",
+        "in_room", "occupants", "role", "room_jid", "sid",
+    )  # fmt: skip
+
+    def __init__(self, recorder: Recorder, options: Options) -> None:
+        self._recorder, self._options = recorder, options
+        self._stream: Stream | None = None
+        self._visitor = False
+        self.room_jid = ""
+        self.entered: asyncio.Future[None] | None = None
+        self.in_room = False
+        self.role: str | None = None
+        self.affiliation: str | None = None
+        self.occupants: dict[str, Occupant] = {}
+        self.conference: Mapping[str, str] = NOTHING
+        self.sid: str | None = None
+
+    @property
+    def own_sources(self) -> int:
+        """How many sources to announce; visitors may not have any."""
+        return 0 if self._visitor else self._options.audio_sources
+
+    def begin(self, stream: Stream, room_jid: str, *, visitor: bool) -> None:
+        """From now on `stream` speaks for `room_jid`."""
+        self._stream, self.room_jid, self._visitor = stream, room_jid, visitor
+        self.occupants.clear()
+        self.role = self.affiliation = self.sid = None
+        self.in_room = False
+        self.entered = asyncio.get_running_loop().create_future()
+
+    def lose(self, error: CrowdError) -> None:
+        """The stream has ended: nobody is in the room or enters it any more."""
+        self.in_room, self.sid = False, None
+        if self.entered is not None and not self.entered.done():
+            self.entered.set_exception(error)
+            self.entered.exception()  # nobody need be waiting: the stream may end before
+
+    def take(self, stanza: Element) -> None:
+        """One presence, message or IQ request."""
+        kind = local(stanza.tag)
+        if kind == "presence":
+            self._on_presence(stanza)
+        elif kind == "message":
+            self._on_message(stanza)
+        else:
+            self._on_request(stanza)
+
+    # Presence and messages.
+
+    def _on_presence(self, stanza: Element) -> None:
+        if stanza.get("from", "").partition("/")[0] != self.room_jid:
+            return
+        seen = conference.parse_presence(stanza)
+        if seen.kind == "error":
+            self._on_refused(stanza)
+            return
+        if conference.SELF_STATUS in seen.statuses or seen.nick == self._recorder.nick:
+            self._on_own_presence(seen)
+        if seen.kind == "unavailable":
+            self.occupants.pop(seen.nick, None)
+            return
+        self.occupants[sys.intern(seen.nick)] = occupant(seen.role, seen.affiliation)
+        if seen.nick == "focus":
+            self.conference = conference.parse_properties(stanza) or self.conference
+
+    def _on_refused(self, stanza: Element) -> None:
+        condition, words = error_of(stanza)
+        self._recorder.record(Kind.REFUSED, what="presence", condition=condition, text=words)
+        if self.entered is not None and not self.entered.done():
+            error = StanzaError(f"Joining '{self.room_jid}'", condition=condition, text=words)
+            self.entered.set_exception(error)
+
+    def _on_own_presence(self, seen: conference.Seen) -> None:
+        if seen.kind == "unavailable":
+            statuses = " ".join(sorted(seen.statuses - {conference.SELF_STATUS}))
+            self.in_room, self.sid = False, None
+            self._recorder.record(Kind.REMOVED, reason=seen.reason, status=statuses)
+            return
+        changed = (self.role, self.affiliation) != (seen.role, seen.affiliation)
+        self.role, self.affiliation = sys.intern(seen.role), sys.intern(seen.affiliation)
+        facts = {"role": self.role, "affiliation": self.affiliation}
+        if self.entered is not None and not self.entered.done():
+            self.in_room = True
+            others = str(len(self.occupants))
+            self._recorder.record(Kind.JOINED, **facts, occupants=others)
+            self.entered.set_result(None)
+        elif changed:
+            self._recorder.record(Kind.ROLE, **facts)
+
+    def _on_message(self, stanza: Element) -> None:
+        body = stanza.findtext(f"{{{CLIENT}}}body")
+        if body is None or stanza.get("type") != "groupchat":
+            return
+        name = child(stanza, DISPLAY_NAME, "display-name")
+        details = {
+            "from": stanza.get("from", ""),
+            "body": body,
+            "source": name.get("source", "") if name is not None else "",
+            "delayed": "true" if child(stanza, DELAY, "delay") is not None else "",
+        }
+        self._recorder.record(Kind.MESSAGE, **details)
+
+    # Requests.
+
+    def _on_request(self, iq: Element) -> None:
+        session = child(iq, JINGLE, "jingle")
+        promotion = conference.parse_promotion(iq)
+        query = child(iq, DISCO_INFO, "query")
+        if session is not None:
+            self._reply(iq)
+            self._on_jingle(iq.get("from", ""), session)
+        elif promotion is not None:
+            self._reply(iq)
+            self._on_promotion(*promotion)
+        elif query is not None:
+            self._reply(iq, render_disco_info(query.get("node")))
+        elif child(iq, PING, "ping") is not None:
+            self._reply(iq)
+        else:
+            condition = element("service-unavailable", ns=STANZAS)
+            self._reply(iq, element("error", {"type": "cancel"}, condition), kind="error")
+
+    def _reply(self, iq: Element, payload: str = "", *, kind: str = "result") -> None:
+        attributes = {"type": kind, "id": iq.get("id"), "to": iq.get("from")}
+        if self._stream is not None:
+            self._stream.send(element("iq", attributes, payload, ns=CLIENT))
+
+    def _on_promotion(self, allowed: bool, username: str) -> None:
+        if allowed:
+            self._recorder.record(Kind.PROMOTED, username=username)
+        else:
+            self._recorder.record(Kind.REFUSED, what="promotion", condition="not-allowed", text="")
+
+    def _on_jingle(self, sender: str, session: Element) -> None:
+        action = session.get("action")
+        if action == "session-initiate":
+            self._on_offer(sender, jingle.parse_offer(session))
+        elif action == "session-terminate":
+            reason, words = jingle.parse_reason(session)
+            self.sid = None
+            details = {"sid": session.get("sid", ""), "reason": reason, "text": words}
+            self._recorder.record(Kind.TERMINATED, **details)
+
+    def _on_offer(self, sender: str, offer: jingle.Offer) -> None:
+        again = self._recorder.last(Kind.INVITED) is not None
+        self.sid = offer.sid
+        self._recorder.record(
+            Kind.REINVITED if again else Kind.INVITED,
+            sid=offer.sid,
+            bridge_session=offer.bridge_session,
+            region=offer.region,
+        )
+        if self._options.accept and self._stream is not None:
+            accept = jingle.render_accept(
+                offer,
+                jid=self._stream.jid or "",
+                nick=self._recorder.nick,
+                audio_sources=self.own_sources,
+            )
+            self._stream.call(accept, to=sender, on_answer=lambda iq: self._on_answer(offer, iq))
+
+    def _on_answer(self, offer: jingle.Offer, iq: Element) -> None:
+        if iq.get("type") == "result":
+            self._recorder.record(Kind.ACCEPTED, sid=offer.sid)
+            return
+        condition, words = error_of(iq)
+        self._recorder.record(Kind.REFUSED, what="session-accept", condition=condition, text=words)
