@@ -1,0 +1,43 @@
+# How a role is baked: the same steps whatever the machine, as root through sudo.
+
+build {
+  sources = ["source.docker.role"]
+
+  provisioner "shell" {
+    inline = ["mkdir -p ${local.upload}"]
+  }
+
+  provisioner "file" {
+    source      = "${var.input}/"
+    destination = local.upload
+  }
+
+  provisioner "shell" {
+    environment_vars = [
+      "LABCTL_INPUT=${local.upload}",
+      "LABCTL_HOST=${var.placeholder_host}",
+      "LABCTL_PROSODY=${var.prosody_at_least}",
+    ]
+    execute_command = "sudo env {{ .Vars }} /bin/sh {{ .Path }}"
+    scripts = [
+      "${path.root}/scripts/install.sh",
+      "${path.root}/scripts/keep.sh",
+      "${path.root}/scripts/clean.sh",
+      "${path.root}/scripts/check.sh",
+    ]
+  }
+
+  provisioner "file" {
+    direction   = "download"
+    source      = "${local.upload}/installed"
+    destination = "${var.output}/installed"
+  }
+
+  provisioner "shell" {
+    inline = ["sudo rm -rf ${local.upload}"]
+  }
+
+  post-processor "manifest" {
+    output = "${var.output}/manifest.json"
+  }
+}

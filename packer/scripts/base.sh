@@ -1,0 +1,54 @@
+#!/bin/sh
+# What every node has, whatever runs it: the lab's user, ssh, a journal.
+# Runs as root inside the fresh tree, before any role is installed.
+set -eu
+
+useradd --create-home --shell /bin/bash vagrant
+# '*' is no password at all; '!' would make sshd refuse the account where PAM is off.
+usermod --password '*' vagrant
+touch /home/vagrant/.hushlogin
+printf 'vagrant ALL=(ALL:ALL) NOPASSWD: ALL\n' > /etc/sudoers.d/vagrant
+chmod 0440 /etc/sudoers.d/vagrant
+
+# Keys come at `up`, read-only, from outside: their owner is not root in here.
+cat > /etc/ssh/sshd_config.d/labctl.conf <<'CONF'
+HostKey /etc/ssh/lab/host_ed25519
+AuthorizedKeysFile /etc/ssh/lab/authorized_keys
+StrictModes no
+UseDNS no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin no
+X11Forwarding no
+MaxSessions 100
+MaxStartups 100
+CONF
+mkdir -p /etc/ssh/lab
+rm -f /etc/ssh/ssh_host_*
+# It would make keys of its own at the first boot, and take its time.
+systemctl mask sshd-keygen.service
+chmod -x /etc/update-motd.d/* 2>/dev/null || true
+: > /etc/motd
+
+# Services keep their own log files; the journal is for units and must not drop a burst.
+mkdir -p /etc/systemd/journald.conf.d
+cat > /etc/systemd/journald.conf.d/labctl.conf <<'CONF'
+[Journal]
+Storage=volatile
+RuntimeMaxUse=32M
+RateLimitIntervalSec=0
+CONF
+
+# A lab must not change under its users, nor compete with its own measurements.
+systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
+    e2scrub_all.timer fstrim.timer
+systemctl disable nftables.service
+
+# Rendered by `up`, removed and replaced as one folder.
+mkdir -p /var/lib/labctl
+
+# An empty file (not a missing one, which means "first boot, apply presets").
+: > /etc/machine-id
+rm -f /etc/resolv.conf /etc/hostname /etc/apt/apt.conf.d/99mmdebstrap \
+    /etc/dpkg/dpkg.cfg.d/99mmdebstrap /etc/apt/sources.list
+rm -rf /etc/apt/sources.list.d/0000*

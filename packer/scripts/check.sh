@@ -1,0 +1,42 @@
+#!/bin/sh
+# An image counts only when this finds nothing wrong.  Runs as root, last.
+# Writes $LABCTL_INPUT/installed: name, tab, version of every package.
+set -eu
+input=$LABCTL_INPUT
+bad=0
+wrong() {
+    echo "check: $*"
+    bad=1
+}
+
+while read -r package; do
+    name=${package%%=*}
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || echo missing)
+    [ "$status" = installed ] || wrong "package '$name' is $status"
+done < "$input/packages"
+dpkg --audit | grep . && wrong 'dpkg finds half-installed packages'
+
+if prosody=$(dpkg-query -W -f '${Version}' prosody 2>/dev/null); then
+    dpkg --compare-versions "$prosody" ge "$LABCTL_PROSODY" ||
+        wrong "prosody is $prosody, need at least $LABCTL_PROSODY"
+    lua5.4 -e 'require "inspect"; require "basexx"' || wrong 'Lua 5.4 lacks inspect or basexx'
+fi
+
+for unit in prosody nginx jicofo jitsi-videobridge2 coturn nftables; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null || true)
+    case $state in enabled*) wrong "unit '$unit' is enabled" ;; esac
+done
+
+places='/etc /var /home /root /usr/local /opt /srv'
+keys=$(grep -rlIs --exclude-dir=labctl-bake -e '-----BEGIN .*PRIVATE KEY-----' $places || true)
+[ -z "$keys" ] || wrong "private keys in the image: $keys"
+if [ -s "$input/secrets" ]; then
+    found=$(grep -rlsFf "$input/secrets" $places || true)
+    [ -z "$found" ] || wrong "passwords of the packages' set-up in: $found"
+fi
+[ ! -s /etc/machine-id ] || wrong '/etc/machine-id is not empty'
+[ -z "$(find /var/lib/prosody /var/lib/apt/lists -type f 2>/dev/null)" ] ||
+    wrong 'accounts or package lists were left'
+
+dpkg-query -W -f '${Package}\t${Version}\n' > "$input/installed"
+exit $bad

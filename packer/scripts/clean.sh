@@ -1,0 +1,54 @@
+#!/bin/sh
+# Take everything that belongs to one machine or one lab out of the image.
+# Runs as root, after keep.sh.  $LABCTL_HOST is the placeholder that the packages were given.
+set -eu
+host=$LABCTL_HOST
+units='prosody nginx jicofo jitsi-videobridge2 coturn'
+
+# Some maintainer scripts start their service by other ways than the one that policy-rc.d bars.
+for unit in $units; do
+    if [ -d /run/systemd/system ]; then systemctl stop "$unit" 2>/dev/null || true; fi
+    if systemctl cat "$unit.service" >/dev/null 2>&1 || [ -e "/etc/init.d/$unit" ]; then
+        systemctl disable "$unit" 2>&1
+    fi
+done
+for user in prosody jicofo jvb turnserver; do
+    if id "$user" >/dev/null 2>&1; then pkill -u "$user" || true; fi
+done
+pkill -x nginx || true
+
+# Accounts, certificates and keys that the packages generated.
+find /var/lib/prosody /etc/prosody/certs /etc/prosody/conf.d -mindepth 1 -delete 2>/dev/null || true
+rm -f /etc/prosody/conf.avail/"$host".cfg.lua /etc/prosody/conf.avail/jaas.cfg.lua
+rm -f /etc/ssl/private/ssl-cert-snakeoil.key /etc/ssl/certs/ssl-cert-snakeoil.pem
+rm -f /etc/jitsi/meet/"$host"* /etc/jitsi/jicofo/jicofo.conf /etc/jitsi/videobridge/jvb.conf
+# Old packages write these, and Java's side prefers them to the .conf that `up` renders.
+rm -f /etc/jitsi/jicofo/sip-communicator.properties \
+    /etc/jitsi/videobridge/sip-communicator.properties
+rm -f /etc/nginx/sites-available/"$host".conf
+find /etc/nginx/sites-enabled -mindepth 1 -delete 2>/dev/null || true
+if [ -n "$(find /usr/local/share/ca-certificates -mindepth 1 -print -quit)" ]; then
+    find /usr/local/share/ca-certificates -mindepth 1 -delete
+    update-ca-certificates --fresh
+fi
+
+# Debconf keeps the answers: remember the passwords for check.sh, then reset each one.
+answers=/var/cache/debconf/passwords.dat
+if [ -e "$answers" ]; then
+    sed -n 's/^Value: //p' "$answers" | grep -E '.{6,}' > "$LABCTL_INPUT/secrets" || true
+    sed -n 's/^Name: /RESET /p' "$answers" | debconf-communicate labctl > /dev/null
+fi
+rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old
+
+# Identity of the machine.  An empty machine-id, not a missing one: see base.sh.
+rm -f /etc/ssh/ssh_host_* /var/lib/systemd/random-seed
+: > /etc/machine-id
+ln -sfn /etc/machine-id /var/lib/dbus/machine-id
+
+# What only the bake needed.  The mirror stays, for `apt install` on a node; its password goes.
+rm -f /usr/sbin/policy-rc.d /etc/dpkg/dpkg.cfg.d/labctl-bake /etc/apt/apt.conf.d/99labctl-bake \
+    /etc/apt/sources.list.d/labctl-bake.sources /etc/apt/preferences.d/labctl-bake
+sed -i -E 's#://[^/@]+@#://#' /etc/apt/sources.list.d/debian.sources
+apt-get clean
+rm -rf /var/lib/apt/lists/*
+find /var/log -type f -exec truncate --size=0 {} +

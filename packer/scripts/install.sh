@@ -1,0 +1,27 @@
+#!/bin/sh
+# Install a role's packages, Debian's and Jitsi's in one apt call, and start nothing.
+# Runs as root; what it needs was uploaded to $LABCTL_INPUT (labctl/packer.py wrote it).
+set -eu
+input=$LABCTL_INPUT
+export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true
+
+# 101: "not allowed", which invoke-rc.d takes quietly and maintainer scripts never see.
+printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+chmod 0755 /usr/sbin/policy-rc.d
+echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/labctl-bake
+
+cp "$input/apt.conf" /etc/apt/apt.conf.d/99labctl-bake
+cp "$input/debian.sources" /etc/apt/sources.list.d/debian.sources
+cp "$input/backports.pref" /etc/apt/preferences.d/labctl-backports
+cp "$input/labctl-bake.sources" /etc/apt/sources.list.d/labctl-bake.sources
+cp "$input/labctl-bake.pref" /etc/apt/preferences.d/labctl-bake
+
+# Prosody 13 runs on Lua 5.4, for which Debian has neither module; both files are pure Lua.
+# Without them the visitors component does not load, and Prosody only says so in its log.
+# They must be there before Prosody's first start, so they are made before its installation.
+mkdir -p /usr/local/share/lua/5.4
+ln -sf /usr/share/lua/5.3/inspect.lua /usr/share/lua/5.2/basexx.lua /usr/local/share/lua/5.4/
+
+debconf-set-selections "$input/preseed"
+apt-get update --quiet
+xargs apt-get install --quiet --yes --no-install-recommends < "$input/packages"
