@@ -8,7 +8,6 @@ from typing import Any
 
 from provision.problem import NodeProblem
 
-
 _started: set[tuple[str, str]] = set()
 
 
@@ -45,4 +44,5 @@ def emit_outcome(nodes: dict[str, dict[str, list[str]]]) -> None:
 
 
 def _emit(event: dict[str, Any]) -> None:
-    print(json.dumps(event), file=sys.stdout, flush=True)
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()

@@ -8,6 +8,7 @@ from pathlib import Path
 from stat import S_IFMT, S_IMODE, S_ISDIR, S_ISLNK, S_ISREG
 
 from pyinfra.api import FactBase, StringCommand
+from pyinfra.api.arguments import ConnectorArguments
 
 from provision.manifest import Manifest, parse_manifest
 from provision.problem import NodeProblem
@@ -21,10 +22,12 @@ SCRIPTS = Path(__file__).parent / "node"
 def script(name: str, *, data: str | None = None, timeout: int | None = None) -> StringCommand:
     """A script of `node/` with the common part before it, as one command that reads `data`."""
     text = (SCRIPTS / "common.sh").read_text() + (SCRIPTS / f"{name}.sh").read_text()
-    arguments = {"_stdin": data, "_timeout": timeout}
-    return StringCommand(
-        text, **{key: value for key, value in arguments.items() if value is not None}
-    )
+    arguments: ConnectorArguments = {}
+    if data is not None:
+        arguments["_stdin"] = data
+    if timeout is not None:
+        arguments["_timeout"] = timeout
+    return StringCommand(text, **arguments)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class Steps(BaseStateCallback):
 
 def main() -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    # It fetches nothing by itself that would be worth a line, and repeats what we report.
+    # What goes wrong with a connection is told once, as a problem.
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     workdir = Path(os.environ["LABCTL_WORKDIR"]).resolve()
     try:
