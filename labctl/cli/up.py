@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from labctl.cli.common import Console, json_option, lab_option
-from labctl.images import Installed
+from labctl.imageplan import Installed
 from labctl.lab.current import current_lab
 from labctl.lab.saved import load_saved
 from labctl.model import Spec

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from labctl.engine import ensure_engine
 from labctl.host import ensure_host
-from labctl.images import Installed, ensure_images, image_packages
+from labctl.imageplan import Installed
+from labctl.images import ensure_images, image_packages
 from labctl.model import Provider, Role, Spec
 from labctl.progress import Progress
 

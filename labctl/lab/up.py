@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl.errors import LabError
-from labctl.images import Installed
+from labctl.imageplan import Installed
 from labctl.lab.collect import collect_logs
 from labctl.lab.current import make_current
 from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of

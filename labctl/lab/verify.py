@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from labctl.process import pass_through
 from labctl.workdir import ROOT, Workdir
@@ -15,7 +16,8 @@ def verify(workdir: Workdir, pytest_args: Sequence[str]) -> int:
     Errors: LabError when there is no lab.
     """
     workdir.load_topology()
-    argv = [sys.executable, "-m", "pytest", ROOT / "acceptance", "--rootdir", ROOT, *pytest_args]
+    suite = ("-m", "pytest", ROOT / "acceptance", "--rootdir", ROOT)
+    argv: list[str | Path] = [sys.executable, *suite, *pytest_args]
     return pass_through(
         argv,
         cwd=ROOT,
