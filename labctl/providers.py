@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from labctl import containers
@@ -18,7 +18,8 @@ class ProviderFacts:
     `packages` are Debian's, `ssh_seconds` is how long a started node may take to answer ssh.
     `prepare` makes the host ready before Vagrant starts anything (it gets the machine ids that
     Vagrant remembers and answers which nodes it removed, and why), `clean` removes what is left
-    of a lab, `states` answers faster than `vagrant status`, in its words.
+    of a lab, `states` answers faster than `vagrant status`, in its words, `halt` stops the named
+    nodes together (Vagrant would stop them one after another).
     """
 
     provider: Provider
@@ -27,6 +28,7 @@ class ProviderFacts:
     prepare: Callable[[Workdir, Topology, Mapping[str, str]], dict[str, str]]
     clean: Callable[[Workdir], None]
     states: Callable[[Workdir], dict[str, str]]
+    halt: Callable[[Workdir, Sequence[str]], None]
 
 
 TABLE: Mapping[Provider, ProviderFacts] = {
@@ -37,6 +39,7 @@ TABLE: Mapping[Provider, ProviderFacts] = {
         prepare=containers.prepare,
         clean=containers.clean,
         states=containers.read_states,
+        halt=containers.halt,
     ),
 }
 

@@ -6,6 +6,7 @@ python-vagrant knows Vagrant's commands and output; its programs are started thr
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -22,14 +23,15 @@ from labctl.progress import Progress, silent
 from labctl.providers import facts_of
 from labctl.ssh import close_masters, ensure_config, wait_ssh
 from labctl.sshkeys import ensure_keys
-from labctl.waiting import Deadline
+from labctl.waiting import Deadline, wait_until
 from labctl.workdir import ROOT, Workdir
 
 RUNNING = "running"
 NOT_CREATED = "not_created"
 
 HINT = "Install the package 'vagrant', or run 'labctl doctor'."
-TAIL_LINES = 12
+ORPHAN_SECONDS = 60.0
+"""How long a Vagrant that outlived its labctl may take to end."""
 
 
 class Machines(Protocol):
@@ -60,9 +62,16 @@ class Vagrant(python_vagrant.Vagrant):
     """python-vagrant that starts its programs through `labctl.process`."""
 
     def __init__(
-        self, root: Path, *, env: Mapping[str, str], log: Path, on_line: Callable[[str], None]
+        self,
+        root: Path,
+        *,
+        env: Mapping[str, str],
+        lock: Path,
+        log: Path,
+        on_line: Callable[[str], None],
     ) -> None:
         super().__init__(root=str(root), env=dict(env))  # type: ignore[no-untyped-call]
+        self._lock = lock
         self._log = log
         self._on_line = on_line
 
@@ -79,7 +88,14 @@ class Vagrant(python_vagrant.Vagrant):
         raise NotImplementedError("Lines are handed to 'on_line' instead.")
 
     def _make_vagrant_command(self, args: Sequence[str | None]) -> list[str]:
-        return ["vagrant", *(arg for arg in args if arg is not None)]
+        # The lock goes to Vagrant and its children: one that outlives a killed labctl is seen.
+        return [
+            "flock",
+            "--no-fork",
+            str(self._lock),
+            "vagrant",
+            *(arg for arg in args if arg is not None),
+        ]
 
 
 class VagrantMachines:
@@ -95,8 +111,13 @@ class VagrantMachines:
     def log(self) -> Path:
         return self._workdir.logs / "vagrant.log"
 
+    @property
+    def _lock(self) -> Path:
+        return self._workdir.path / "vagrant.lock"
+
     def up(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
         wanted = self._select(nodes)
+        wait_unlocked(self._lock, deadline=Deadline.after(ORPHAN_SECONDS))
         ensure_keys(self._workdir, self._topology)
         ensure_config(self._workdir, self._topology)
         removed = self._facts.prepare(self._workdir, self._topology, self._known_ids())
@@ -110,7 +131,8 @@ class VagrantMachines:
         states = self.states()
         missing = [node.name for node in wanted if states[node.name] != RUNNING]
         if missing:
-            self._verb("up", progress, vm_name=pattern(missing))
+            # With the provider named, Vagrant does not ask the engine's version for each node.
+            self._verb("up", progress, vm_name=pattern(missing), provider=self._facts.provider)
         wait_ssh(wanted, deadline=Deadline.after(self._facts.ssh_seconds))
 
     def halt(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
@@ -118,14 +140,19 @@ class VagrantMachines:
         close_masters(self._workdir)
         states = self.states()
         running = [name for name in names if states[name] == RUNNING]
+        for name in running:
+            progress("machines", "stopping", node=name)
         if running:
-            self._verb("halt", progress, vm_name=pattern(running))
+            self._facts.halt(self._workdir, running)
 
     def destroy(self, *, progress: Progress = silent) -> None:
         close_masters(self._workdir)
-        if any(state != NOT_CREATED for state in self.states().values()):
-            self._verb("destroy", progress)
+        wait_unlocked(self._lock, deadline=Deadline.after(ORPHAN_SECONDS))
+        # All at once; then there is nothing left that Vagrant would stop one by one, and it only
+        # forgets.
         self._facts.clean(self._workdir)
+        if self._known_ids():
+            self._verb("destroy", progress)
         shutil.rmtree(self._workdir.vagrant, ignore_errors=True)
 
     def states(self) -> dict[str, str]:
@@ -148,7 +175,7 @@ class VagrantMachines:
             if said := parse_line(line):
                 progress("machines", said[1], node=said[0])
 
-        return Vagrant(self._root, env=self._env(), log=self.log, on_line=on_line)
+        return Vagrant(self._root, env=self._env(), lock=self._lock, log=self.log, on_line=on_line)
 
     def _env(self) -> dict[str, str]:
         return {
@@ -166,6 +193,27 @@ class VagrantMachines:
         """The machine ids that Vagrant remembers, by node."""
         files = self._workdir.vagrant.glob(f"machines/*/{self._topology.provider}/id")
         return {file.parent.parent.name: file.read_text(encoding="utf-8") for file in files}
+
+
+def wait_unlocked(lock: Path, *, deadline: Deadline) -> None:
+    """Wait for a Vagrant that a killed labctl left at work.
+
+    Errors: LabError when it still runs at the deadline.
+    """
+
+    def free() -> bool:
+        with lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    if not wait_until(free, deadline=deadline, interval=0.2):
+        raise LabError(
+            f"A 'vagrant' of an earlier run still works on lab '{lock.parent.name}'.",
+            hint=f"See who holds it: 'fuser -v {lock}'.",
+        )
 
 
 def pattern(names: Sequence[str]) -> str:
