@@ -1,0 +1,242 @@
+"""What each node says of itself, gathered by one command per node and session.
+
+A test reads facts and asks nothing over ssh itself, except where it must wait for a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pytest
+from testinfra.host import Host
+
+from labctl.model import Node, Role
+
+MARK = "=== "
+COMMAND_SECONDS = 20
+TIME = "%Y %b %d %H:%M:%S"
+
+UNITS_OF_ROLE = {
+    Role.JMS: (
+        "prosody.service",
+        "nginx.service",
+        "jicofo.service",
+        "jitsi-videobridge2.service",
+    ),
+    Role.JVB: ("jitsi-videobridge2.service",),
+    Role.VISITORS: (),
+}
+
+_ALL = """
+for unit in {units}; do
+  echo "=== unit $unit"
+  systemctl show -p ActiveState -p SubState -p Result -p MainPID -p ActiveEnterTimestamp "$unit"
+  echo "Enabled=$(systemctl is-enabled "$unit" 2>/dev/null)"
+  since=$(systemctl show -P ActiveEnterTimestamp "$unit")
+  [ -n "$since" ] && echo "Since=$(date -d "$since" '+%Y %b %d %H:%M:%S')"
+  [ -n "$since" ] && echo "Age=$(($(date +%s) - $(date -d "$since" +%s)))"
+done
+echo "=== listeners"; ss -tulnpH
+echo "=== processes"; ps -eo user:32=,pid=,args=
+echo "=== stand-ins"; cat /etc/jitsi/STAND-IN 2>/dev/null
+echo "=== vnode units"
+systemctl list-units --all --plain --no-legend 'prosody-v@*' | awk '{{print $1}}'
+for log in /var/log/prosody*/prosody.err; do
+  [ -e "$log" ] && echo "=== log $log" && grep -F 'Error initializing module' "$log"
+done
+echo "=== readable secrets"
+runuser -u nobody -- find /etc/prosody /etc/prosody-v* /etc/jitsi /var/lib/prosody* \\
+  \\( -name '*.key' -o -name '*.cfg.lua' -o -name '*.dat' -o -name 'jicofo.conf' \\
+     -o -name 'jvb.conf' \\) -readable 2>/dev/null
+"""
+
+# Prosody's configuration is Lua: run it, and print what it says rather than how it is written.
+_LUA = """
+local known = {{ os = os, string = string, table = table, pairs = pairs, ipairs = ipairs }}
+local function other() return function() end end
+local env = setmetatable({{}}, {{ __index = function(_, name) return known[name] or other end }})
+assert(loadfile(arg[1], "t", env))()
+for name, address in pairs(rawget(env, "s2sout_override") or {{}}) do print(name, address) end
+"""
+_JMS = """
+echo "=== nginx test"; nginx -t 2>&1
+echo "=== nginx configuration"; nginx -T 2>/dev/null
+echo "=== jicofo.conf"; cat /etc/jitsi/jicofo/jicofo.conf
+echo "=== jicofo.log"; tac /var/log/jitsi/jicofo.log | sed '/Starting Jicofo\\.$/q' | tac
+echo "=== jicofo version"; curl -sf --max-time 3 http://127.0.0.1:8888/about/version
+echo
+echo "=== s2s overrides"; cat > /run/labctl-overrides.lua <<'LUA'
+{lua}
+LUA
+lua5.4 /run/labctl-overrides.lua /etc/prosody/prosody.cfg.lua; rm -f /run/labctl-overrides.lua
+"""
+_BRIDGE = """
+echo "=== jvb.log"; grep -F 'Joined MUC:' /var/log/jitsi/jvb.log
+echo "=== jvb health"
+curl -s --max-time 5 -o /dev/null -w '%{{http_code}}' http://127.0.0.1:8080/about/health; echo
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A systemd unit as `systemctl show` has it; `age` in seconds since it became active."""
+
+    active: str
+    sub: str
+    result: str
+    enabled: str
+    pid: int
+    age: int | None
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A bound socket: protocol, address, port, ids of the processes that hold it."""
+
+    proto: str
+    address: str
+    port: int
+    pids: tuple[int, ...]
+
+    @property
+    def on_loopback(self) -> bool:
+        return self.address.startswith("127.") or self.address == "[::1]"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A node's answer; `sections` holds what is read as text."""
+
+    node: str
+    units: Mapping[str, Unit] = field(default_factory=dict)
+    listeners: tuple[Listener, ...] = ()
+    users: Mapping[int, str] = field(default_factory=dict)
+    commands: Mapping[int, str] = field(default_factory=dict)
+    sections: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def lines(self, section: str) -> tuple[str, ...]:
+        return tuple(line for line in self.sections.get(section, ()) if line.strip())
+
+    def text(self, section: str) -> str:
+        return "\n".join(self.sections.get(section, ()))
+
+    def listening(self, proto: str, port: int) -> tuple[Listener, ...]:
+        return tuple(it for it in self.listeners if (it.proto, it.port) == (proto, port))
+
+    def failed_modules(self) -> Iterator[str]:
+        """Prosody's 'Error initializing module' lines of the units' present runs."""
+        for title in self.sections:
+            if not title.startswith("log "):
+                continue
+            since = self._since(title.removeprefix("log "))
+            for line in self.lines(title):
+                if since is None or _log_time(line, since.year) >= since:
+                    yield f"{title.removeprefix('log ')}: {line}"
+
+    def _since(self, log: str) -> datetime | None:
+        index = log.removeprefix("/var/log/prosody-v").partition("/")[0]
+        name = f"prosody-v@{index}.service" if index.isdigit() else "prosody.service"
+        unit = self.units.get(name)
+        return unit.since if unit is not None else None
+
+
+def units_of(node: Node) -> tuple[str, ...]:
+    """Every unit that must run on a node."""
+    vnodes = (vnode.unit for vnode in node.vnodes)
+    return ("ssh.service", "nftables.service", *UNITS_OF_ROLE[node.role], *vnodes)
+
+
+def script_for(node: Node) -> str:
+    """The one command that gathers a node's facts; POSIX shell, run as root."""
+    script = _ALL.format(units=" ".join(units_of(node)))
+    if node.role is Role.JMS:
+        script += _JMS.format(lua=_LUA.format())
+    if node.bridge is not None:
+        script += _BRIDGE.format()
+    return script
+
+
+def gather(nodes: Sequence[Node], hosts: Mapping[str, Host]) -> dict[str, Facts | str]:
+    """The facts of all nodes at once; a text instead says why a node gave none."""
+
+    def one(node: Node) -> Facts | str:
+        command = "timeout %s sh -c %s"
+        result = hosts[node.name].run(command, str(COMMAND_SECONDS), script_for(node))
+        sections = _sections(result.stdout)
+        if "listeners" in sections:
+            return parse_facts(node.name, sections)
+        said = (result.stderr.strip() or result.stdout.strip()).splitlines()
+        return said[-1] if said else f"ssh ended with status {result.rc}"
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return dict(zip((node.name for node in nodes), pool.map(one, nodes), strict=True))
+
+
+def parse_facts(node: str, sections: Mapping[str, Sequence[str]]) -> Facts:
+    """The facts in the sections of a node's answer."""
+    processes = [line.split(None, 2) for line in sections.get("processes", ())]
+    return Facts(
+        node=node,
+        units={
+            title.removeprefix("unit "): _parse_unit(lines)
+            for title, lines in sections.items()
+            if title.startswith("unit ")
+        },
+        listeners=tuple(_parse_listener(line) for line in sections["listeners"] if line.strip()),
+        users={int(pid): user for user, pid, *_ in processes},
+        commands={int(pid): words for _, pid, words in (p for p in processes if len(p) == 3)},
+        sections=sections,
+    )
+
+
+def of(facts: Mapping[str, Facts | str], node: str) -> Facts:
+    """A node's facts; the test fails with the node's name where there are none."""
+    found = facts[node]
+    if isinstance(found, str):
+        pytest.fail(f"Node '{node}' did not answer over ssh: {found}", pytrace=False)
+    return found
+
+
+def _sections(output: str) -> dict[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in output.splitlines():
+        if line.startswith(MARK):
+            current = sections.setdefault(line.removeprefix(MARK), [])
+        else:
+            current.append(line)
+    return sections
+
+
+def _parse_unit(lines: Sequence[str]) -> Unit:
+    values = dict(line.split("=", 1) for line in lines if "=" in line)
+    since = values.get("Since")
+    return Unit(
+        active=values.get("ActiveState", "unknown"),
+        sub=values.get("SubState", "unknown"),
+        result=values.get("Result", "unknown"),
+        enabled=values.get("Enabled", ""),
+        pid=int(values.get("MainPID") or 0),
+        age=int(values["Age"]) if "Age" in values else None,
+        since=datetime.strptime(since, TIME) if since else None,
+    )
+
+
+def _parse_listener(line: str) -> Listener:
+    """A line of `ss -tulnpH`: netid state recv-q send-q local peer [users:((..,pid=N,..))]."""
+    fields = line.split(None, 6)
+    address, _, port = fields[4].rpartition(":")
+    users = fields[6] if len(fields) > 6 else ""
+    pids = tuple(int(part.partition(",")[0]) for part in users.split("pid=")[1:])
+    return Listener(fields[0], address.partition("%")[0], int(port), pids)
+
+
+def _log_time(line: str, year: int) -> datetime:
+    try:
+        return datetime.strptime(f"{year} {line[:15]}", TIME)
+    except ValueError:
+        return datetime.max  # a line without a time is held against the present run

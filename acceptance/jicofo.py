@@ -1,0 +1,52 @@
+"""Jicofo's REST interface on the JMS, asked over ssh, and waiting for what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from testinfra.host import Host
+
+from labctl.waiting import Deadline, wait_until
+
+T = TypeVar("T")
+
+
+def ask(jms: Host, path: str) -> Mapping[str, Any]:
+    """`GET http://127.0.0.1:8888<path>` on the JMS; empty where Jicofo does not answer."""
+    result = jms.run("curl -sf --max-time 5 http://127.0.0.1:8888%s", path)
+    try:
+        data = json.loads(result.stdout)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def counts(jms: Host) -> tuple[int, int]:
+    """How many bridges Jicofo knows, and how many of them work."""
+    selector = ask(jms, "/stats").get("bridge_selector", {})
+    return selector.get("bridge_count", -1), selector.get("operational_bridge_count", -1)
+
+
+def bridges(jms: Host) -> dict[str, Mapping[str, Any]]:
+    """Jicofo's bridges by nick, from /debug."""
+    found = ask(jms, "/debug").get("bridge_selector", {}).get("bridge", {})
+    return {jid.rpartition("/")[2]: facts for jid, facts in found.items()}
+
+
+def wait_counts(jms: Host, expected: tuple[int, int], *, seconds: float) -> tuple[int, int]:
+    """Wait until `counts` says `expected`; the last answer, whatever it is, at the deadline."""
+    return wait_value(lambda: counts(jms), expected, seconds=seconds)
+
+
+def wait_value(look: Callable[[], T], expected: T, *, seconds: float) -> T:
+    """Look until the value is the expected one or the deadline passed; the value last seen."""
+    last: list[T] = []
+
+    def check() -> bool:
+        last.append(look())
+        return last[-1] == expected
+
+    wait_until(check, deadline=Deadline.after(seconds), interval=0.2)
+    return last[-1]

@@ -1,0 +1,71 @@
+"""Which TCP ports answer, seen from the host and from other nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
+
+from testinfra.host import Host
+
+from labctl.model import Node, Topology
+from labctl.ports import Proto, declared_ports
+
+HOST = "host"
+UNDECLARED = (111, 3478, 5000, 5222, 5269, 5280, 5281, 5347, 8080, 8888, 9090, 52221, 52691, 52801)
+"""Ports that something of Jitsi's listens on somewhere, mostly on loopback, and a few others."""
+SECONDS = 1.5
+"""How long a closed port may keep silent; an open one answers within milliseconds here."""
+
+Door = tuple[IPv4Address, int]
+
+# bash opens /dev/tcp by itself, so that nothing need be installed on a node; all at once.
+_SCRIPT = """
+for door in {doors}; do
+  (timeout {seconds} bash -c "exec 3<>/dev/tcp/${{door%:*}}/${{door#*:}}" 2>/dev/null &&
+   echo "$door") &
+done; wait
+"""
+
+
+def doors_of(topology: Topology, node: Node) -> tuple[Door, ...]:
+    """The TCP ports of a node that are worth a knock: all declared ones and the handful."""
+    declared = {p.number for p in declared_ports(topology, node) if p.proto is Proto.TCP}
+    return tuple((node.address, number) for number in sorted({*declared, *UNDECLARED}))
+
+
+def scan_from_node(host: Host, doors: Iterable[Door]) -> frozenset[Door] | str:
+    """The doors that answer a node; a text says why it could not look."""
+    words = " ".join(f"{address}:{port}" for address, port in doors)
+    script = _SCRIPT.format(doors=words, seconds=SECONDS)
+    result = host.run("timeout 20 bash -c %s", script)
+    if result.rc == 255 or result.stderr.strip():
+        return result.stderr.strip() or "ssh failed"
+    found = (line.rpartition(":") for line in result.stdout.split())
+    return frozenset((IPv4Address(address), int(port)) for address, _, port in found)
+
+
+def scan_from_host(doors: Iterable[Door]) -> frozenset[Door]:
+    """The doors that answer this machine."""
+    return asyncio.run(_scan(tuple(doors)))
+
+
+async def _scan(doors: tuple[Door, ...]) -> frozenset[Door]:
+    answers = await asyncio.gather(*(_knock(*door) for door in doors))
+    return frozenset(door for door, open_ in zip(doors, answers, strict=True) if open_)
+
+
+async def _knock(address: IPv4Address, port: int) -> bool:
+    try:
+        async with asyncio.timeout(SECONDS):
+            _, writer = await asyncio.open_connection(str(address), port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+def pick_sources(topology: Topology) -> tuple[Node, ...]:
+    """One node of each role to look from: the JMS, the last bridge, the last visitors node."""
+    by_role: Mapping[str, Node] = {str(node.role): node for node in topology.nodes}
+    return tuple(by_role.values())

@@ -1,0 +1,107 @@
+"""The failover check of the how-to: one bridge gone, all gone, one back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from acceptance import jicofo
+from acceptance.conftest import Lab
+from labctl.crowd import CrowdError, Kind, Target
+from labctl.crowd.sync import SyncCrowd, crowd_in
+
+pytestmark = [pytest.mark.failover, pytest.mark.slow]
+
+UNIT = "jitsi-videobridge2.service"
+GONE_SECONDS = 10
+MOVE_SECONDS = 15
+WATCH_SECONDS = 6
+"""How long nobody may be invited while no bridge is there; a re-invitation takes about 2 s."""
+BACK_SECONDS = 90
+"""A bridge that failed before counts again only after 60 s."""
+
+
+class Bridges:
+    """The bridges' units: stop and start them, and wait until Jicofo has noticed."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self.nodes = {str(n.bridge): n.name for n in lab.topology.nodes if n.bridge}
+
+    def stop(self, *nicks: str) -> None:
+        for nick in nicks:
+            self._systemctl("stop", nick)
+
+    def start(self, *nicks: str) -> None:
+        for nick in nicks:
+            self._systemctl("start", nick)
+
+    def wait_operational(self, count: int, *, seconds: float) -> None:
+        jms = self._lab.hosts["jms"]
+        seen = jicofo.wait_value(lambda: jicofo.counts(jms)[1], count, seconds=seconds)
+        assert seen == count, f"operational_bridge_count is {seen} after {seconds:g} s"
+
+    def _systemctl(self, verb: str, nick: str) -> None:
+        node = self.nodes[nick]
+        result = self._lab.hosts[node].run("timeout 30 systemctl %s %s", verb, UNIT)
+        assert result.rc == 0, f"'systemctl {verb}' on '{node}': {result.stderr.strip()}"
+
+
+@pytest.fixture
+def bridges(lab: Lab) -> Iterator[Bridges]:
+    """The bridges; all of them run again afterwards, whatever happened."""
+    found = Bridges(lab)
+    found.wait_operational(len(found.nodes), seconds=BACK_SECONDS)
+    yield found
+    found.start(*found.nodes)
+    found.wait_operational(len(found.nodes), seconds=BACK_SECONDS)
+
+
+@pytest.fixture
+def conference(target: Target, room: str) -> Iterator[SyncCrowd]:
+    """Three people in a conference, all on a bridge."""
+    with crowd_in(target, room) as crowd:
+        crowd.join(3)
+        crowd.wait_invited(deadline=MOVE_SECONDS)
+        yield crowd
+
+
+def connected(crowd: SyncCrowd) -> list[bool]:
+    return [view.sid is not None for view in crowd.views()]
+
+
+def test_calls_go_on_without_the_jms_bridge(
+    lab: Lab, bridges: Bridges, conference: SyncCrowd, target: Target, room: str
+) -> None:
+    """When this fails, the loss of one bridge ends calls although others are free."""
+    own = str(lab.topology.jms.bridge)
+    if len(bridges.nodes) < 2:
+        pytest.skip("this lab has one bridge only")
+    bridges.stop(own)
+    bridges.wait_operational(len(bridges.nodes) - 1, seconds=GONE_SECONDS)
+    seen = jicofo.wait_value(lambda: connected(conference), [True] * 3, seconds=MOVE_SECONDS)
+    assert seen == [True] * 3, "who is still on a bridge"
+    with crowd_in(target, f"{room}-new") as fresh:
+        fresh.join(2)
+        fresh.wait_invited(deadline=MOVE_SECONDS)
+
+
+def test_calls_end_without_bridges_and_recover_with_one(
+    lab: Lab, bridges: Bridges, conference: SyncCrowd
+) -> None:
+    """When this fails, a lab does not notice that it lost all bridges, or never recovers."""
+    began = conference.views()[0].events[-1].at
+    bridges.stop(*bridges.nodes)
+    bridges.wait_operational(0, seconds=GONE_SECONDS)
+    conference.wait_for(Kind.TERMINATED, deadline=GONE_SECONDS, after=began)
+    assert (
+        jicofo.wait_value(lambda: connected(conference), [False] * 3, seconds=GONE_SECONDS)
+        == [False] * 3
+    )
+    ended = max(event.at for view in conference.views() for event in view.events)
+    with pytest.raises(CrowdError, match="had no event 'reinvited'"):
+        conference.participants[0].wait_for(Kind.REINVITED, deadline=WATCH_SECONDS, after=ended)
+    bridges.start(str(lab.topology.jms.bridge))
+    conference.wait_for(Kind.REINVITED, deadline=BACK_SECONDS, after=ended)
+    assert connected(conference) == [True] * 3

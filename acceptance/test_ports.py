@@ -1,0 +1,100 @@
+"""Open is what is declared (labctl/ports.py), to whom it is declared, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from acceptance import facts as gathering
+from acceptance.conftest import Lab
+from acceptance.facts import Facts
+from acceptance.scan import (
+    HOST,
+    Door,
+    doors_of,
+    pick_sources,
+    scan_from_host,
+    scan_from_node,
+)
+from labctl.model import Node, Topology
+from labctl.ports import Proto, declared_ports, reachable
+
+pytestmark = pytest.mark.ports
+
+Scans = Mapping[str, frozenset[Door] | str]
+
+
+@pytest.fixture(scope="module")
+def scans(lab: Lab) -> Scans:
+    """What answers the host and one node of each role."""
+    topology = lab.topology
+    doors = {node.name: doors_of(topology, node) for node in topology.nodes}
+
+    def look(source: str) -> frozenset[Door] | str:
+        others = [door for name, there in doors.items() if name != source for door in there]
+        return (
+            scan_from_host(others) if source == HOST else scan_from_node(lab.hosts[source], others)
+        )
+
+    sources = [HOST, *(node.name for node in pick_sources(topology))]
+    with ThreadPoolExecutor(max_workers=len(sources)) as pool:
+        return dict(zip(sources, pool.map(look, sources), strict=True))
+
+
+def expected_and_seen(
+    topology: Topology, node: Node, scans: Scans
+) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
+    """The TCP ports of `node` that each source should reach, and those that answered it."""
+    addresses = {HOST: topology.host_address} | {n.name: n.address for n in topology.nodes}
+    expected: dict[str, set[int]] = {}
+    seen: dict[str, set[int]] = {}
+    for source, found in scans.items():
+        if source == node.name:
+            continue
+        if isinstance(found, str):
+            pytest.fail(f"Node '{source}' could not look at the ports: {found}", pytrace=False)
+        expected[source] = {
+            port.number
+            for port in declared_ports(topology, node)
+            if port.proto is Proto.TCP and reachable(topology, port, source=addresses[source])
+        }
+        seen[source] = {port for address, port in found if address == node.address}
+    return expected, seen
+
+
+def test_node_listens_on_declared_ports_only(
+    topology: Topology, facts: Mapping[str, Facts | str], node: Node
+) -> None:
+    """When this fails, a service that users need is not there, or one nobody decided on is."""
+    declared = {
+        f"{port.number}/tcp" for port in declared_ports(topology, node) if port.proto is Proto.TCP
+    }
+    listening = {
+        f"{it.port}/tcp"
+        for it in gathering.of(facts, node.name).listeners
+        if it.proto == "tcp" and not it.on_loopback
+    }
+    assert listening == declared
+
+
+def test_media_port_is_bound(facts: Mapping[str, Facts | str], bridge: Node) -> None:
+    """When this fails, nobody on this bridge hears or sees anybody."""
+    held = gathering.of(facts, bridge.name).listening("udp", 10000)
+    assert [it for it in held if not it.on_loopback], f"nothing holds 10000/udp on {bridge.name}"
+
+
+def test_declared_ports_answer(topology: Topology, scans: Scans, node: Node) -> None:
+    """When this fails, a part of the conference system cannot reach another one."""
+    expected, seen = expected_and_seen(topology, node, scans)
+    missing = {source: expected[source] - seen[source] for source in expected}
+    assert {source: ports for source, ports in missing.items() if ports} == {}
+
+
+@pytest.mark.security
+def test_nothing_else_answers(topology: Topology, scans: Scans, node: Node) -> None:
+    """When this fails, somebody on the network reaches what is meant for the system itself."""
+    expected, seen = expected_and_seen(topology, node, scans)
+    surplus = {source: seen[source] - expected[source] for source in expected}
+    assert {source: ports for source, ports in surplus.items() if ports} == {}

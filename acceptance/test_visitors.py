@@ -1,0 +1,167 @@
+"""Visitors: who comes after the last seat is redirected, sees the stage, and is on a bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+from testinfra.host import Host
+
+from acceptance import facts as gathering
+from acceptance import jicofo
+from acceptance.facts import Facts
+from labctl.crowd import Kind, Options, Target, View
+from labctl.crowd.sync import SyncCrowd, crowd_in
+from labctl.model import Topology, VNode
+
+pytestmark = pytest.mark.visitors
+
+VISITORS = 3
+JOIN_SECONDS = 20
+INVITE_SECONDS = 20
+MIRROR_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class FullRoom:
+    """A conference whose seats are all taken, and the visitors that came after."""
+
+    name: str
+    crowd: SyncCrowd
+
+    def split(self, seats: int) -> tuple[list[View], list[View]]:
+        views = self.crowd.views()
+        return views[:seats], views[seats:]
+
+
+@pytest.fixture(scope="module")
+def full_room(target: Target, topology: Topology) -> Iterator[FullRoom]:
+    """`max_participants` join one after another, then three more."""
+    name = "accept-full-room"
+    with crowd_in(target, name) as crowd:
+        crowd.join(topology.max_participants, deadline=JOIN_SECONDS)
+        crowd.join(VISITORS, deadline=JOIN_SECONDS)
+        yield FullRoom(name, crowd)
+
+
+def need_vnodes(topology: Topology) -> None:
+    if not topology.vnodes:
+        pytest.skip("this lab has no vnodes: nobody is redirected")
+
+
+def test_vnode_is_registered(facts: Mapping[str, Facts | str], vnode: VNode) -> None:
+    """When this fails, Jicofo never sends a visitor to this vnode, or into the void."""
+    log = gathering.of(facts, "jms").lines("jicofo.log")
+    context = f"xmpp_connection={vnode.name}]"
+    assert [line for line in log if context in line and "Registered (" in line]
+
+
+def test_visitors_are_enabled(facts: Mapping[str, Facts | str], topology: Topology) -> None:
+    """When this fails, Jicofo found no visitors component and fills the main room without end."""
+    need_vnodes(topology)
+    line = f"VisitorsComponentManager is now enabled with address visitors.{topology.domain}"
+    assert line in gathering.of(facts, "jms").text("jicofo.log")
+
+
+def test_everybody_stays_in_main_without_vnodes(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, people are sent away from a lab that has nowhere to send them."""
+    if topology.vnodes:
+        pytest.skip("this lab has vnodes")
+    seated, others = full_room.split(topology.max_participants)
+    assert {view.vnode for view in (*seated, *others)} == {None}
+
+
+def test_seats_are_in_the_main_room(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, people who should speak are turned into spectators."""
+    seated, _ = full_room.split(topology.max_participants)
+    joined = [view.first(Kind.JOINED) for view in seated]
+    assert [view.vnode for view in seated] == [None] * topology.max_participants
+    assert {event.details["role"] for event in joined if event} <= {"participant", "moderator"}
+    assert len([event for event in joined if event]) == topology.max_participants
+
+
+def test_the_next_ones_are_visitors_of_one_vnode(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, the main room grows past its limit, or a conference is torn apart."""
+    need_vnodes(topology)
+    _, visitors = full_room.split(topology.max_participants)
+    assert [view.role for view in visitors] == ["visitor"] * VISITORS
+    vnodes = {view.vnode for view in visitors}
+    assert len(vnodes) == 1
+    assert vnodes <= {vnode.name for vnode in topology.vnodes}
+
+
+def test_visitors_see_the_stage_and_not_each_other(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, spectators look at an empty stage, or at thousands of each other."""
+    need_vnodes(topology)
+    seated, _ = full_room.split(topology.max_participants)
+    stage = frozenset(view.nick for view in seated)
+
+    def look() -> list[frozenset[str]]:
+        return [view.others for view in full_room.split(topology.max_participants)[1]]
+
+    seen = jicofo.wait_value(look, [stage] * VISITORS, seconds=MIRROR_SECONDS)
+    differences = [sorted(stage ^ others) for others in seen]
+    assert differences == [[]] * VISITORS
+
+
+def test_main_room_sees_no_visitor(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, every spectator appears on everybody's screen."""
+    need_vnodes(topology)
+    seated, _ = full_room.split(topology.max_participants)
+    stage = frozenset(view.nick for view in seated)
+    assert {frozenset(view.others | {view.nick}) for view in seated} == {stage}
+
+
+def test_everybody_is_invited_to_a_bridge(full_room: FullRoom) -> None:
+    """When this fails, somebody is in the room but neither sees nor hears anything."""
+    full_room.crowd.wait_invited(deadline=INVITE_SECONDS)
+    full_room.crowd.wait_for(Kind.ACCEPTED, deadline=INVITE_SECONDS)
+    views = full_room.crowd.views()
+    assert [view.nick for view in views if not view.sid or not view.bridge_session] == []
+    assert [str(view.last(Kind.REFUSED)) for view in views if view.last(Kind.REFUSED)] == []
+
+
+def test_main_and_vnode_are_linked_both_ways(
+    full_room: FullRoom, topology: Topology, jms: Host
+) -> None:
+    """When this fails, what is said on the stage does not reach the visitors, or not back."""
+    need_vnodes(topology)
+    _, visitors = full_room.split(topology.max_participants)
+    muc = f"conference.{visitors[0].vnode}.meet.jitsi"
+    expected = (
+        f"Outgoing s2s connection {topology.domain}->{muc} complete",
+        f"Incoming s2s connection {muc}->{topology.domain} complete",
+    )
+
+    def look() -> tuple[bool, ...]:
+        log = "/var/log/prosody/prosody.log"
+        return tuple(jms.run("grep -qF %s %s", line, log).rc == 0 for line in expected)
+
+    found = jicofo.wait_value(look, (True,) * len(expected), seconds=10)
+    missing = [line for line, there in zip(expected, found, strict=True) if not there]
+    assert missing == []
+
+
+def test_a_seat_taker_hears_a_visitor_chat(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, spectators cannot ask a question."""
+    need_vnodes(topology)
+    speaker, listener = full_room.crowd.participants[-1], full_room.crowd.participants[0]
+    speaker.say("a question from the hall")
+    event = listener.wait_for(Kind.MESSAGE, deadline=10)
+    assert event.details["body"] == "a question from the hall"
+    assert event.details["source"] == "visitor"
+
+
+def test_who_asks_to_be_a_visitor_becomes_one(
+    target: Target, topology: Topology, room: str
+) -> None:
+    """When this fails, an announced audience takes the seats of the speakers."""
+    need_vnodes(topology)
+    with crowd_in(target, room) as crowd:
+        crowd.join(1, deadline=JOIN_SECONDS)
+        crowd.join(1, deadline=JOIN_SECONDS, options=Options(want_visitor=True))
+        speaker, visitor = crowd.views()
+        assert (speaker.vnode, visitor.role) == (None, "visitor")
+        assert visitor.vnode in {vnode.name for vnode in topology.vnodes}
+        crowd.wait_invited(deadline=INVITE_SECONDS)
