@@ -10,7 +10,7 @@ from pathlib import Path
 from labctl import process
 from labctl.errors import LabError
 from labctl.privilege import Privilege, find_privilege, find_program, run_as_root
-from labctl.waiting import Deadline
+from labctl.waiting import Deadline, wait_until
 from labctl.workdir import state_dir
 
 SYSTEMD = Path("/run/systemd/system")
@@ -18,9 +18,9 @@ INIT_SCRIPT = Path("/etc/init.d/docker")
 PID_FILE = Path("/var/run/docker.pid")
 PID_FILES = {PID_FILE: "dockerd", Path("/var/run/docker/containerd/containerd.pid"): "containerd"}
 START_SECONDS = 30.0
-# What an engine gets after its manager said that it failed: some scripts fail in a side line
-# (ulimit, in containers) and start it all the same, most do not start it.
-FAILED_SECONDS = 4.0
+# A manager that says that it failed may have failed in a side line and started it all the same
+# (the init script's ulimit, in containers); this long is looked whether a process comes up.
+FAILED_SECONDS = 1.0
 USUAL_MTU = 1500
 
 
@@ -56,7 +56,18 @@ def _start_managed(command: list[str | Path]) -> Attempt:
     code = run_as_root(
         command, what=what, log=state_dir() / "engine-start.log", timeout=120, check=False
     )
-    return Attempt(Deadline.after(START_SECONDS if code == 0 else FAILED_SECONDS))
+    begun = code == 0 or wait_until(
+        _is_starting, deadline=Deadline.after(FAILED_SECONDS), interval=0.1
+    )
+    return Attempt(Deadline.after(START_SECONDS if begun else 0.0))
+
+
+def _is_starting() -> bool:
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        with suppress(OSError):
+            if path.read_text(encoding="utf-8").strip() == "dockerd":
+                return True
+    return False
 
 
 def _start_dockerd() -> Attempt:

@@ -124,14 +124,15 @@ def ensure_engine(*, progress: Progress) -> Engine:
 def stop_engine() -> bool:
     """Stop the engine if labctl started it; whether it did.  Errors: LabError if it stays."""
     started = load_marker()
-    marker_file().unlink(missing_ok=True)
     if started is None or start_ticks(started.pid) != started.ticks:
+        marker_file().unlink(missing_ok=True)
         return False
     commands: dict[str, list[str | Path]] = {
         "systemd": ["systemctl", "stop", "docker.socket", "docker.service"],
         "init script": [INIT_SCRIPT, "stop"],
     }
-    command = commands.get(started.how, ["kill", "-TERM", str(started.pid)])
+    # The program "kill" is not on every machine; every shell has it built in.
+    command = commands.get(started.how, ["sh", "-c", f"kill -TERM {started.pid}"])
     run_as_root(command, what="Stopping the Docker engine", timeout=STOP_SECONDS, check=False)
     deadline = Deadline.after(STOP_SECONDS)
     gone = wait_until(
@@ -142,6 +143,7 @@ def stop_engine() -> bool:
             f"The Docker engine (process {started.pid}) did not stop within {STOP_SECONDS:.0f} s.",
             log=log_file(),
         )
+    marker_file().unlink(missing_ok=True)
     return True
 
 
