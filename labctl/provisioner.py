@@ -40,6 +40,7 @@ class NodeOutcome:
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = ()
     restarted: tuple[str, ...] = ()
     reloaded: tuple[str, ...] = ()
     started: tuple[str, ...] = ()
@@ -48,7 +49,7 @@ class NodeOutcome:
     @property
     def empty(self) -> bool:
         """Whether the node was left as it was."""
-        units = (self.restarted, self.reloaded, self.started, self.stopped)
+        units = (self.enabled, self.restarted, self.reloaded, self.started, self.stopped)
         return not any((self.changed, self.removed, self.commands, *units))
 
     def __str__(self) -> str:
@@ -58,6 +59,8 @@ class NodeOutcome:
             units: tuple[str, ...] = getattr(self, verb)
             if units:
                 parts.append(f"{verb} {', '.join(units)}")
+        if not parts and not self.empty:
+            parts = [f"enabled {', '.join(self.enabled)}" if self.enabled else "commands run"]
         return "; ".join(parts) or "nothing to do"
 
 

@@ -41,7 +41,12 @@ def _plan(state: State, host: Host, manifest: Manifest) -> Plan | NodeProblem:
         )
     try:
         if sections is None:
-            raise NodeProblem(host.name, "inspect", "The node's state cannot be read.")
+            raise NodeProblem(
+                host.name,
+                "inspect",
+                "Its state cannot be read.",
+                hint="The log says why; another run may still hold the node.",
+            )
         plan = make_plan(manifest, parse_look(sections, manifest=manifest))
     except NodeProblem as problem:
         emit_step(host.name, "inspect", "failed")
@@ -75,6 +80,7 @@ def outcome(plan: Plan) -> dict[str, list[str]]:
         "changed": sorted({*(entry.path for entry in plan.write), *plan.links}),
         "removed": list(plan.remove),
         "commands": list(plan.commands),
+        "enabled": [name for stage in stages for name in stage.enable],
         "restarted": [name for stage in stages for name in stage.restart],
         "reloaded": [name for stage in stages for name in stage.reload],
         "started": [name for stage in stages for name in stage.start],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from provision.problem import NodeProblem
 
 TAIL = 20
+UNIT_ROWS = ("refused", "inactive", "closed")
 
 
 def explain(node: str, phase: str, lines: Sequence[str]) -> NodeProblem:
@@ -17,10 +18,10 @@ def explain(node: str, phase: str, lines: Sequence[str]) -> NodeProblem:
     other = [
         line
         for line, row in zip(lines, rows, strict=True)
-        if row[0] not in ("log", "said", "wait", "failed", "inactive", "closed")
+        if row[0] not in ("log", "said", "wait", "failed", *UNIT_ROWS)
     ]
     if not stated:
-        stated = [f"Phase '{phase}' {'failed' if lines else 'got no answer in time'}."]
+        stated = ["It failed." if other else "The connection was lost, or no answer came in time."]
     return NodeProblem(node, phase, " ".join(stated), detail=[*other[-TAIL:], *logs[-TAIL:]])
 
 
@@ -28,6 +29,8 @@ def _sentence(row: Sequence[str]) -> str | None:
     match row:
         case ["failed", what, reason]:
             return f"'{what}' failed: {reason}."
+        case ["refused", unit, verb]:
+            return f"systemctl cannot {verb} '{unit}'."
         case ["inactive", unit, state]:
             return f"Unit '{unit}' is {state}."
         case ["closed", unit, port, "-"]:

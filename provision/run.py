@@ -25,7 +25,7 @@ from pyinfra.api.state import BaseStateCallback
 from provision.deploy import add_phases, make_plans, outcome
 from provision.events import emit_outcome, emit_problem, emit_step
 from provision.explain import explain
-from provision.inventory import CONNECT_TIMEOUT, NoDelay, load_nodes, make_inventory
+from provision.inventory import CONNECT_TIMEOUT, SocketOptions, load_nodes, make_inventory
 from provision.manifest import load_manifest
 from provision.plan import Plan
 from provision.problem import NodeProblem
@@ -81,7 +81,7 @@ def _provision(workdir: Path) -> int:
         Config(FAIL_PERCENT=0, CONNECT_TIMEOUT=CONNECT_TIMEOUT),
         check_for_changes=False,  # the plan has seen it all already
     )
-    state.add_callback_handler(NoDelay())
+    state.add_callback_handler(SocketOptions())
     state.add_callback_handler(Steps())
     try:
         connect_all(state)

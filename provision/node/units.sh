@@ -4,6 +4,8 @@
 hold
 input=$(cat)
 units=$(pick unit)
+nl='
+'
 now() { read -r up _ </proc/uptime; echo "${up%.*}"; }
 
 states() { printf '%s\n' "$units" | xargs -d '\n' systemctl is-active -- || :; }
@@ -40,6 +42,7 @@ explain() {
 }
 
 failed=
+refused=
 for verb in enable restart reload start; do
     names=$(pick "$verb")
     [ -n "$names" ] || continue
@@ -51,6 +54,9 @@ for verb in enable restart reload start; do
     [ "$code" = 0 ] || {
         failed=1
         printf '%s\n' "$said" | sed "s/^/said$tab$verb$tab/"
+        for unit in $names; do
+            case $said in *"$unit"*) refused="$refused${refused:+$nl}refused$tab$unit$tab$verb" ;; esac
+        done
     }
 done
 
@@ -59,12 +65,16 @@ while :; do
     found=$(problems)
     [ -n "$found$failed" ] || exit 0
     case $found in *"${tab}failed"*) failed=1 ;; esac
-    # After a failed verb waiting cannot help; a closed port of an active unit may still open.
-    [ -z "$failed" ] || break
+    # After a failure waiting cannot help; the port of a unit that starts all right is not it.
+    [ -z "$failed" ] || {
+        found=$(printf '%s\n%s\n' "$refused" "$found" | grep -v "^closed$tab.*$tab-\$" || :)
+        break
+    }
     [ "$(now)" -lt "$end" ] || break
     # Also tells this script that nobody listens any more: writing then ends it.
     printf 'wait\n'
     sleep 0.1
 done
+found=$(printf '%s\n' "$found" | grep . || :)
 [ -z "$found" ] || explain "$found"
 exit 1
