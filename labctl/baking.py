@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from labctl.model import Role
 
 NEEDED_BYTES = 1_500_000_000
 """Disk space that making the base and three roles takes at most, rounded up."""
+
+SCRATCH_PREFIX = "labctl-images-"
+SCRATCH_SECONDS = 3600.0
 
 STOP_SIGNAL = "SIGRTMIN+3"
 """What systemd takes as "power off" in a container."""
@@ -67,18 +71,18 @@ def make_images(
     in_parallel([partial(_make_role, plan, role, site=site) for role in roles])
 
 
-def check_disk(cache: Path) -> None:
-    """LabError where a disk that images are written to is nearly full."""
+def check_disk(cache: Path, *, needed: int = NEEDED_BYTES) -> None:
+    """LabError where a disk that images are written to has less than `needed` bytes free."""
     root = process.run(
         ["docker", "info", "--format", "{{.DockerRootDir}}"], hint=DOCKER_HINT, timeout=30
     ).output.strip()
     for path in (Path(root), cache, base.SCRATCH):
         # A root that is not on this machine cannot be measured from here.
-        if path.is_dir() and shutil.disk_usage(path).free < NEEDED_BYTES:
+        if path.is_dir() and shutil.disk_usage(path).free < needed:
             free = shutil.disk_usage(path).free // 1_000_000
             raise LabError(
                 f"The disk of '{path}' has {free} MB free; images need up to"
-                f" {NEEDED_BYTES // 1_000_000} MB.",
+                f" {needed // 1_000_000} MB.",
                 hint=DISK_HINT,
             )
 
@@ -177,8 +181,12 @@ def _explained(log: Path) -> Iterator[None]:
 
 @contextmanager
 def _scratch(parent: Path) -> Iterator[Path]:
+    for left in parent.glob(f"{SCRATCH_PREFIX}*"):
+        # Of a labctl that was killed: no step takes that long.
+        if time.time() - left.stat().st_mtime > SCRATCH_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(
-        dir=parent, prefix="labctl-", ignore_cleanup_errors=True
+        dir=parent, prefix=SCRATCH_PREFIX, ignore_cleanup_errors=True
     ) as name:
         # mmdebstrap and apt go on as other users, who must be able to pass through.
         Path(name).chmod(0o755)

@@ -9,14 +9,11 @@ source "docker" "role" {
   # The shell keeps the container alive; systemd does not run while a role is baked.
   run_command = [
     "-d", "-i", "-t", "--network", "host", "--name", var.container,
-    "--entrypoint=/bin/sh", "--", "{{ .Image }}",
+    "--", "{{ .Image }}", "/bin/sh",
   ]
   # /tmp is covered by a tmpfs in a node, so the mount point does not show there.
   container_dir = "/tmp/packer"
 
   # labctl adds labels and the signal that stops systemd when it gives the image its name.
-  changes = [
-    "ENTRYPOINT []",
-    "CMD [\"/lib/systemd/systemd\"]",
-  ]
+  changes = ["CMD [\"/lib/systemd/systemd\"]"]
 }

@@ -2,6 +2,7 @@
 # Take everything that belongs to one machine or one lab out of the image.
 # Runs as root, after keep.sh.  $LABCTL_HOST is the placeholder that the packages were given.
 set -eu
+export DEBIAN_FRONTEND=noninteractive
 host=$LABCTL_HOST
 units='prosody nginx jicofo jitsi-videobridge2 coturn'
 
@@ -44,6 +45,8 @@ rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old
 rm -f /etc/ssh/ssh_host_* /var/lib/systemd/random-seed
 : > /etc/machine-id
 ln -sfn /etc/machine-id /var/lib/dbus/machine-id
+# Accounts and files of packages are there: nothing is left for the first boot to update.
+touch /etc/.updated /var/.updated
 
 # What only the bake needed.  The mirror stays, for `apt install` on a node; its password goes.
 rm -f /usr/sbin/policy-rc.d /etc/dpkg/dpkg.cfg.d/labctl-bake /etc/apt/apt.conf.d/99labctl-bake \
