@@ -223,6 +223,7 @@ def _follow(
                 on_line(line.rstrip("\n"))
         child.wait()
     finally:
+        child.stdout.close()
         if timer is not None:
             timer.cancel()
         if sink is not None:

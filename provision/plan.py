@@ -99,7 +99,7 @@ def make_plan(manifest: Manifest, look: Look) -> Plan:
     return Plan(
         manifest=manifest,
         write=write,
-        new_dirs=_new_dirs(manifest, write),
+        new_dirs=_new_dirs(manifest, write, links),
         dirs=dirs,
         links=links,
         remove=remove,
@@ -144,7 +144,9 @@ def _different(manifest: Manifest, applied: Manifest) -> set[str]:
     return files | {path for path, _ in links}
 
 
-def _new_dirs(manifest: Manifest, write: Iterable[Entry]) -> tuple[Entry, ...]:
+def _new_dirs(
+    manifest: Manifest, write: Iterable[Entry], links: Iterable[str]
+) -> tuple[Entry, ...]:
     """Parents to make where they are missing: they belong to whom the file belongs to."""
     found: dict[str, Entry] = {}
     explicit = {entry.path for entry in manifest.dirs}
@@ -154,7 +156,7 @@ def _new_dirs(manifest: Manifest, write: Iterable[Entry]) -> tuple[Entry, ...]:
             path = str(parent)
             if path != "/" and path not in explicit:
                 found.setdefault(path, Entry(path, entry.owner, entry.group, mode))
-    for link in manifest.targets:
+    for link in links:
         for parent in reversed(PurePosixPath(link).parents):
             path = str(parent)
             if path != "/" and path not in explicit:
