@@ -39,7 +39,8 @@ for unit in {units}; do
   [ -n "$since" ] && echo "Since=$(date -d "$since" '+%Y %b %d %H:%M:%S')"
   [ -n "$since" ] && echo "Age=$(($(date +%s) - $(date -d "$since" +%s)))"
 done
-echo "=== listeners"; ss -tulnpH
+echo "=== listeners"; ss -tulneH
+echo "=== passwd"; getent passwd | cut -d: -f1,3
 echo "=== processes"; ps -eo user:32=,pid=,args=
 echo "=== stand-ins"; cat /etc/jitsi/STAND-IN 2>/dev/null
 echo "=== vnode units"
@@ -49,7 +50,7 @@ for log in /var/log/prosody*/prosody.err; do
 done
 echo "=== readable secrets"
 runuser -u nobody -- find /etc/prosody /etc/prosody-v* /etc/jitsi /var/lib/prosody* \\
-  \\( -name '*.key' -o -name '*.cfg.lua' -o -name '*.dat' -o -name 'jicofo.conf' \\
+  \\( -name '*.key' -o -name prosody.cfg.lua -o -name '*.dat' -o -name 'jicofo.conf' \\
      -o -name 'jvb.conf' \\) -readable 2>/dev/null
 """
 
@@ -65,7 +66,8 @@ _JMS = """
 echo "=== nginx test"; nginx -t 2>&1
 echo "=== nginx configuration"; nginx -T 2>/dev/null
 echo "=== jicofo.conf"; cat /etc/jitsi/jicofo/jicofo.conf
-echo "=== jicofo.log"; tac /var/log/jitsi/jicofo.log | sed '/Starting Jicofo\\.$/q' | tac
+echo "=== jicofo.log"; tac /var/log/jitsi/jicofo.log | sed '/Starting Jicofo\\.$/q' | tac |
+  grep -F -e 'Added new videobridge' -e 'Registered (' -e 'VisitorsComponentManager'
 echo "=== jicofo version"; curl -sf --max-time 3 http://127.0.0.1:8888/about/version
 echo
 echo "=== s2s overrides"; cat > /run/labctl-overrides.lua <<'LUA'
@@ -95,12 +97,16 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A bound socket: protocol, address, port, ids of the processes that hold it."""
+    """A bound socket: protocol, address, port, and the user that opened it.
+
+    The kernel tells the socket's user to everybody; which process holds it, it does not tell
+    root in a container (that takes CAP_SYS_PTRACE).
+    """
 
     proto: str
     address: str
     port: int
-    pids: tuple[int, ...]
+    user: str
 
     @property
     def on_loopback(self) -> bool:
@@ -114,8 +120,8 @@ class Facts:
     node: str
     units: Mapping[str, Unit] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
-    users: Mapping[int, str] = field(default_factory=dict)
-    commands: Mapping[int, str] = field(default_factory=dict)
+    processes: tuple[tuple[str, str], ...] = ()
+    """User and command line of every process."""
     sections: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def lines(self, section: str) -> tuple[str, ...]:
@@ -178,7 +184,9 @@ def gather(nodes: Sequence[Node], hosts: Mapping[str, Host]) -> dict[str, Facts 
 
 def parse_facts(node: str, sections: Mapping[str, Sequence[str]]) -> Facts:
     """The facts in the sections of a node's answer."""
-    processes = [line.split(None, 2) for line in sections.get("processes", ())]
+    passwd = (line.partition(":") for line in sections.get("passwd", ()))
+    users = {int(uid): name for name, _, uid in passwd if uid}
+    processes = (line.split(None, 2) for line in sections.get("processes", ()))
     return Facts(
         node=node,
         units={
@@ -186,9 +194,10 @@ def parse_facts(node: str, sections: Mapping[str, Sequence[str]]) -> Facts:
             for title, lines in sections.items()
             if title.startswith("unit ")
         },
-        listeners=tuple(_parse_listener(line) for line in sections["listeners"] if line.strip()),
-        users={int(pid): user for user, pid, *_ in processes},
-        commands={int(pid): words for _, pid, words in (p for p in processes if len(p) == 3)},
+        listeners=tuple(
+            _parse_listener(line, users) for line in sections["listeners"] if line.strip()
+        ),
+        processes=tuple((words[0], words[2]) for words in processes if len(words) == 3),
         sections=sections,
     )
 
@@ -226,13 +235,15 @@ def _parse_unit(lines: Sequence[str]) -> Unit:
     )
 
 
-def _parse_listener(line: str) -> Listener:
-    """A line of `ss -tulnpH`: netid state recv-q send-q local peer [users:((..,pid=N,..))]."""
-    fields = line.split(None, 6)
-    address, _, port = fields[4].rpartition(":")
-    users = fields[6] if len(fields) > 6 else ""
-    pids = tuple(int(part.partition(",")[0]) for part in users.split("pid=")[1:])
-    return Listener(fields[0], address.partition("%")[0], int(port), pids)
+def _parse_listener(line: str, users: Mapping[int, str]) -> Listener:
+    """A line of `ss -tulneH`: netid state recv-q send-q local peer [uid:N] ino:N ...
+
+    Sockets of root have no `uid:`.
+    """
+    proto, _, _, _, local, _, *details = line.split()
+    address, _, port = local.rpartition(":")
+    uid = next((int(word[4:]) for word in details if word.startswith("uid:")), 0)
+    return Listener(proto, address.partition("%")[0], int(port), users.get(uid, f"uid {uid}"))
 
 
 def _log_time(line: str, year: int) -> datetime:

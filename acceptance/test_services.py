@@ -16,9 +16,8 @@ NODE_FACTS = Mapping[str, Facts | str]
 
 
 def owners(facts: Facts, proto: str, port: int) -> set[str]:
-    """The users of the processes that hold a port."""
-    held = facts.listening(proto, port)
-    return {facts.users.get(pid, "nobody known") for it in held for pid in it.pids}
+    """The users that opened a port's sockets."""
+    return {listener.user for listener in facts.listening(proto, port)}
 
 
 def test_unit_is_active_and_enabled(facts: NODE_FACTS, holder: Node, unit: str) -> None:
@@ -58,10 +57,8 @@ def test_vnode_runs_as_its_own_user(
 
 def test_nginx_serves_without_root(facts: NODE_FACTS) -> None:
     """When this fails, pages and signalling are served by root, or not at all."""
-    jms = gathering.of(facts, "jms")
-    workers = {
-        jms.users[pid] for pid, words in jms.commands.items() if "nginx: worker process" in words
-    }
+    processes = gathering.of(facts, "jms").processes
+    workers = {user for user, words in processes if words.startswith("nginx: worker process")}
     assert workers == {"www-data"}
 
 
