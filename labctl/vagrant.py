@@ -18,7 +18,7 @@ import vagrant as python_vagrant
 from labctl.errors import LabError
 from labctl.model import Node, Topology
 from labctl.network import prove_local
-from labctl.process import ProcessError, run
+from labctl.process import run
 from labctl.progress import Progress, silent
 from labctl.providers import facts_of
 from labctl.ssh import close_masters, ensure_config, wait_ssh
@@ -30,6 +30,7 @@ RUNNING = "running"
 NOT_CREATED = "not_created"
 
 HINT = "Install the package 'vagrant', or run 'labctl doctor'."
+TAIL_LINES = 12
 ORPHAN_SECONDS = 60.0
 """How long a Vagrant that outlived its labctl may take to end."""
 
@@ -78,7 +79,17 @@ class Vagrant(python_vagrant.Vagrant):
     def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
         argv = self._make_vagrant_command(args)
         root = Path(self.root)
-        run(argv, cwd=root, env=self.env, log=self._log, on_line=self._on_line, hint=HINT)
+        result = run(
+            argv,
+            cwd=root,
+            env=self.env,
+            check=False,
+            log=self._log,
+            on_line=self._on_line,
+            hint=HINT,
+        )
+        if result.code != 0:
+            raise describe_failure(result.output, log=self._log)
 
     def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
         argv = self._make_vagrant_command(args)
@@ -122,7 +133,7 @@ class VagrantMachines:
         ensure_config(self._workdir, self._topology)
         removed = self._facts.prepare(self._workdir, self._topology, self._known_ids())
         for name, why in removed.items():
-            progress("machines", f"made anew: {why}", node=name)
+            progress("machines", f"removed: {why}", node=name)
         if removed:
             close_masters(self._workdir)
             ensure_config(self._workdir, self._topology)
@@ -132,7 +143,8 @@ class VagrantMachines:
         missing = [node.name for node in wanted if states[node.name] != RUNNING]
         if missing:
             # With the provider named, Vagrant does not ask the engine's version for each node.
-            self._verb("up", progress, vm_name=pattern(missing), provider=self._facts.provider)
+            vagrant, names = self._vagrant(progress), pattern(missing)
+            vagrant.up(names, provider=self._facts.provider)  # type: ignore[no-untyped-call]
         wait_ssh(wanted, deadline=Deadline.after(self._facts.ssh_seconds))
 
     def halt(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
@@ -152,7 +164,7 @@ class VagrantMachines:
         # forgets.
         self._facts.clean(self._workdir)
         if self._known_ids():
-            self._verb("destroy", progress)
+            self._vagrant(progress).destroy()  # type: ignore[no-untyped-call]
         shutil.rmtree(self._workdir.vagrant, ignore_errors=True)
 
     def states(self) -> dict[str, str]:
@@ -163,12 +175,6 @@ class VagrantMachines:
         vagrant = self._vagrant(silent)
         config: dict[str, str] = vagrant.conf(vm_name=node)  # type: ignore[no-untyped-call]
         return config
-
-    def _verb(self, verb: str, progress: Progress, **options: str) -> None:
-        try:
-            getattr(self._vagrant(progress), verb)(**options)
-        except ProcessError as error:
-            raise describe_failure(error, log=self.log) from error
 
     def _vagrant(self, progress: Progress) -> Vagrant:
         def on_line(line: str) -> None:
@@ -227,14 +233,27 @@ def parse_line(line: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-def describe_failure(error: ProcessError, *, log: Path) -> LabError:
-    """What a person needs of Vagrant's failure: the nodes by name, the last lines, the log."""
-    text = error.message
-    names = sorted(set(re.findall(r"on the '([^']+)'\s+machine", text)))
-    who = "Machine" if len(names) == 1 else "Machines"
-    quoted = ", ".join(f"'{name}'" for name in names)
-    subject = f"{who} {quoted} failed: " if names else ""
-    return LabError(f"{subject}{text}", hint=error.hint, log=error.log or log)
+def describe_failure(output: str, *, log: Path) -> LabError:
+    """What a person needs of Vagrant's failure: the nodes by name, their reasons, the log."""
+    # Vagrant runs nodes in parallel and tells their errors one after another at the end.
+    _, *blocks = re.split(r"error occurred while executing the action on the '([^']+)'", output)
+    reasons = [
+        f"'{name}': {_reason(text)}" for name, text in zip(blocks[::2], blocks[1::2], strict=True)
+    ]
+    if not reasons:
+        said = [line for line in output.splitlines() if line.strip()][-TAIL_LINES:]
+        reasons = ["Vagrant said:", *said]
+    lines = "".join(f"\n    {line}" for line in reasons)
+    return LabError(f"Vagrant could not run the lab's machines.{lines}", log=log)
+
+
+def _reason(text: str) -> str:
+    """The line of a node's error that says most: what the program said that Vagrant ran."""
+    if found := re.search(r"^Stderr: (.*?)^Stdout:", text, re.MULTILINE | re.DOTALL):
+        said = [line.strip() for line in found[1].splitlines() if line.strip()]
+        return next((line for line in said if "rror" in line), " ".join(said[:1]))
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(said[1:4])
 
 
 def ensure_plain_vagrant(workdir: Workdir, *, root: Path = ROOT) -> None:

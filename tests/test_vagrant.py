@@ -1,0 +1,174 @@
+"""Vagrant's words, its failures, and the plain `vagrant` in the project's root."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import LabError
+from labctl.model import Role, Spec, resolve
+from labctl.ssh import ensure_config
+from labctl.sshkeys import ensure_keys
+from labctl.vagrant import (
+    describe_failure,
+    ensure_plain_vagrant,
+    parse_line,
+    pattern,
+    remove_plain_vagrant,
+    wait_unlocked,
+)
+from labctl.waiting import Deadline
+from labctl.workdir import ROOT, Workdir
+
+LOG = Path("vagrant.log")
+
+IN_PARALLEL = """\
+==> jms: Creating the container...
+==> jvb1: An error occurred. The error will be shown after all tasks complete.
+An error occurred while executing multiple actions in parallel.
+Any errors that occurred are shown below.
+
+An error occurred while executing the action on the 'jms'
+machine. Please handle this error then try again:
+
+A Docker command executed by Vagrant didn't complete successfully!
+The command run along with the output from the command is shown
+below.
+
+Command: ["docker", "run", "--name", "labctl-demo-jms"]
+
+Stderr: docker: Error response from daemon: No such image: labctl/jms:1.
+
+Run 'docker run --help' for more information
+
+
+Stdout:
+
+An error occurred while executing the action on the 'jvb1'
+machine. Please handle this error then try again:
+
+The container started either never left the "stopped" state or
+very quickly reverted to the "stopped" state.
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("==> jvb1: Starting container...", ("jvb1", "Starting container...")),
+        ("    jvb1:   Name: labctl-demo-jvb1", None),
+        ("Bringing machine 'jms' up with 'docker' provider...", None),
+        ("", None),
+    ],
+)
+def test_progress_lines_are_told_by_node(line: str, said: tuple[str, str] | None) -> None:
+    assert parse_line(line) == said
+
+
+def test_a_pattern_takes_the_named_nodes_only() -> None:
+    expression = re.compile(pattern(["jvb1", "jms"]).strip("/"))
+    assert [bool(expression.match(name)) for name in ("jvb1", "jms", "jvb10")] == [1, 1, 0]
+
+
+def test_a_failure_in_parallel_names_every_node_with_its_reason() -> None:
+    error = describe_failure(IN_PARALLEL, log=LOG)
+    assert error.message.splitlines() == [
+        "Vagrant could not run the lab's machines.",
+        "    'jms': docker: Error response from daemon: No such image: labctl/jms:1.",
+        "    'jvb1': The container started either never left the \"stopped\" state or "
+        'very quickly reverted to the "stopped" state.',
+    ]
+    assert error.log == LOG
+
+
+def test_a_failure_without_a_node_shows_what_vagrant_said_last() -> None:
+    text = "\n".join([*(f"line {i}" for i in range(40)), "The provider is not usable."])
+    message = describe_failure(text, log=LOG).message
+    assert "The provider is not usable." in message
+    assert "line 3\n" not in message
+
+
+def test_plain_vagrant_follows_the_current_lab(tmp_path: Path) -> None:
+    workdir = Workdir.of("demo", root=tmp_path)
+    (tmp_path / ".vagrant" / "rgloader").mkdir(parents=True)
+    ensure_plain_vagrant(workdir, root=tmp_path)
+    ensure_plain_vagrant(workdir, root=tmp_path)
+    (tmp_path / ".lab" / "current").symlink_to("demo")
+    assert (tmp_path / ".vagrant").resolve() == workdir.vagrant.resolve()
+    remove_plain_vagrant(root=tmp_path)
+    assert (tmp_path / ".vagrant").is_symlink()
+    shutil.rmtree(workdir.path)
+    remove_plain_vagrant(root=tmp_path)
+    assert not (tmp_path / ".vagrant").is_symlink()
+
+
+def test_machines_of_somebody_else_are_left_alone(tmp_path: Path) -> None:
+    machine = tmp_path / ".vagrant" / "machines" / "default" / "virtualbox"
+    machine.mkdir(parents=True)
+    (machine / "id").write_text("1")
+    with pytest.raises(LabError, match="labctl did not make"):
+        ensure_plain_vagrant(Workdir.of("demo", root=tmp_path), root=tmp_path)
+    assert (machine / "id").is_file()
+
+
+def test_a_vagrant_left_at_work_is_waited_for_and_told(tmp_path: Path) -> None:
+    lock = tmp_path / "demo" / "vagrant.lock"
+    lock.parent.mkdir()
+    wait_unlocked(lock, deadline=Deadline.after(1))
+    with lock.open("a") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        with pytest.raises(LabError, match="still works on lab 'demo'"):
+            wait_unlocked(lock, deadline=Deadline.after(0.1))
+    wait_unlocked(lock, deadline=Deadline.after(1))
+
+
+needs_vagrant = pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant is not installed")
+
+
+def vagrant(root: Path, *words: str) -> str:
+    shutil.copy(ROOT / "Vagrantfile", root)
+    done = subprocess.run(
+        ["vagrant", *words],
+        cwd=root,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(root), "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout
+
+
+@pytest.mark.programs
+@pytest.mark.slow
+@needs_vagrant
+def test_a_tree_without_a_lab_says_so(tmp_path: Path) -> None:
+    said = vagrant(tmp_path, "status")
+    assert "There is no lab here yet. Run 'bin/labctl up'" in said
+    assert ".rb:" not in said
+
+
+@pytest.mark.programs
+@pytest.mark.engine
+@pytest.mark.slow
+@needs_vagrant
+def test_plain_vagrant_lists_the_nodes_of_the_current_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    topology = resolve(Spec(lab="demo", jvbs=2, visitors=9))
+    workdir = Workdir.of("demo", root=tmp_path)
+    workdir.save_topology(topology.with_images(dict.fromkeys(Role, "none")))
+    ensure_keys(workdir, topology)
+    ensure_config(workdir, topology)
+    (tmp_path / ".lab" / "current").symlink_to("demo")
+    ensure_plain_vagrant(workdir, root=tmp_path)
+    said = vagrant(tmp_path, "status")
+    states = re.findall(r"^(\S+) +not created \(docker\)$", said, re.MULTILINE)
+    assert states == ["jms", "jvb1", "jvb2", "visitors1", "visitors2"], said
