@@ -161,8 +161,8 @@ class Wire(asyncio.BufferedProtocol):
             self._end(f"the WebSocket was refused: {self._ws.handshake_exc}")
         if self._ws.state in (State.CLOSING, State.CLOSED):
             self._end(self._why_closed())
-        if self._ws.close_expected() and self._transport is not None:
-            self._transport.close()
+        if self._ws.state is State.CLOSED and self._transport is not None:
+            self._transport.close()  # both close frames have passed
 
     def _upgraded(self) -> None:
         if self._target.session is None:
@@ -210,6 +210,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def _end(self, reason: str) -> None:
         """Report the end once; whoever still waits for the upgrade hears of it too."""
+        if self._transport is not None:
+            self._transport.close()
         if not self._opened.done():
             self._ended = True
             self._opened.set_exception(CrowdError(f"{reason[0].upper()}{reason[1:]}."))

@@ -1,0 +1,113 @@
+"""Stanzas to text and back, caps, Jingle: values in, values out."""
+
+from __future__ import annotations
+
+import pytest
+
+from labctl.crowd import conference, jingle
+from labctl.crowd.caps import verification
+from labctl.crowd.xml import JINGLE, NotXml, child, element, error_of, parse_stanza, text
+
+
+def test_verification_string_of_the_standard() -> None:
+    """XEP-0115, 5.2: the simple generation example and its result."""
+    features = [
+        "http://jabber.org/protocol/caps",
+        "http://jabber.org/protocol/disco#info",
+        "http://jabber.org/protocol/disco#items",
+        "http://jabber.org/protocol/muc",
+    ]
+    identity = ("client", "pc", "", "Exodus 0.9.1")
+    assert verification([identity], features) == "QgayPKawpkPSDYmwT/WM94uAlu0="
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (element("a"), "<a/>"),
+        (element("a", {"b": None, "c": "x<\"'"}, ns="n"), '<a xmlns="n" c="x&lt;&quot;\'"/>'),
+        (element("a", None, text("1 < 2 & 3")), "<a>1 &lt; 2 &amp; 3</a>"),
+        (element("a", None, "", element("b")), "<a><b/></a>"),
+    ],
+)
+def test_element(made: str, expected: str) -> None:
+    assert made == expected
+    parse_stanza(made)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["", "words", "<a>", "<a/><b/>", "<!DOCTYPE a><a/>", "<a b=c/>", "<x:a/>", "<a>&nbsp;</a>"],
+)
+def test_what_is_not_a_stanza(frame: str) -> None:
+    with pytest.raises(NotXml):
+        parse_stanza(frame)
+
+
+def test_errors_without_a_known_condition() -> None:
+    assert error_of(parse_stanza("<iq xmlns='jabber:client' type='error'/>")) == (
+        "undefined-condition",
+        "",
+    )
+
+
+def test_presence_of_oneself() -> None:
+    seen = conference.parse_presence(
+        parse_stanza(
+            "<presence xmlns='jabber:client' from='r@m/n'><x xmlns='"
+            "http://jabber.org/protocol/muc#user'><item role='visitor' affiliation='none'/>"
+            "<status code='110'/></x></presence>"
+        )
+    )
+    assert (seen.nick, seen.role, seen.statuses) == ("n", "visitor", {"110"})
+
+
+def test_destroyed_room() -> None:
+    seen = conference.parse_presence(
+        parse_stanza(
+            "<presence xmlns='jabber:client' type='unavailable' from='r@m/n'><x xmlns='"
+            "http://jabber.org/protocol/muc#user'><item role='none' affiliation='none'/>"
+            "<destroy><reason>Conference ended.</reason></destroy></x></presence>"
+        )
+    )
+    assert (seen.kind, seen.reason) == ("unavailable", "room destroyed: Conference ended.")
+
+
+@pytest.mark.parametrize(
+    ("allow", "expected"), [("true", (True, "u-1")), ("false", (False, "u-1"))]
+)
+def test_promotion(allow: str, expected: tuple[bool, str]) -> None:
+    iq = parse_stanza(
+        "<iq xmlns='jabber:client' type='set'><visitors xmlns='jitsi:visitors'>"
+        f"<promotion-response allow='{allow}' username='u-1'/></visitors></iq>"
+    )
+    assert conference.parse_promotion(iq) == expected
+
+
+def test_an_accept_answers_the_offer() -> None:
+    session = parse_stanza(
+        f"<jingle xmlns='{JINGLE}' action='session-initiate' sid='s' initiator='i'>"
+        "<content name='audio'><description xmlns='urn:xmpp:jingle:apps:rtp:1' media='audio'/>"
+        "</content><content name='video'><description xmlns='urn:xmpp:jingle:apps:rtp:1' "
+        "media='video'/></content><content name='data'><description "
+        "xmlns='urn:xmpp:jingle:apps:rtp:1' media='application'/></content></jingle>"
+    )
+    offer = jingle.parse_offer(session)
+    assert offer.contents == (("audio", "audio"), ("video", "video"), ("data", "application"))
+    accept = parse_stanza(jingle.render_accept(offer, jid="a@b/c", nick="n", audio_sources=1))
+    contents = [item.get("name") for item in accept.findall(f"{{{JINGLE}}}content")]
+    assert (accept.get("sid"), accept.get("responder"), contents) == (
+        "s",
+        "a@b/c",
+        ["audio", "video"],
+    )
+    assert child(accept, JINGLE, "reason") is None
+
+
+def test_reason_of_an_end() -> None:
+    session = parse_stanza(
+        f"<jingle xmlns='{JINGLE}' action='session-terminate' sid='s'>"
+        "<reason><expired/><text>Idle session timeout</text></reason></jingle>"
+    )
+    assert jingle.parse_reason(session) == ("expired", "Idle session timeout")
+    assert jingle.parse_reason(parse_stanza(f"<jingle xmlns='{JINGLE}'/>")) == ("", "")
