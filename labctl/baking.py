@@ -108,7 +108,10 @@ def in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
                 future.result()
         except BaseException:
             failed.set()
-            process.end_running(grace=10)
+            # More than once, as a task may be between two programs.
+            while not all(future.done() for future in futures):
+                process.end_running(grace=10)
+                wait(futures, timeout=0.2)
             raise
 
 
@@ -159,9 +162,9 @@ def _name(baked: packer.Baked, reference: str, *, bake: packer.Bake) -> None:
         commit = ["docker", "commit", *options, bake.container, reference]
         process.run(commit, log=bake.log, timeout=120)
     finally:
-        process.run(["docker", "rm", bake.container], check=False, timeout=60)
+        process.run(["docker", "rm", bake.container], check=False, timeout=60, endable=False)
         # Goes only where the labelled image does not stand on it, that is after a failure.
-        process.run(["docker", "rmi", baked.image], check=False, timeout=60)
+        process.run(["docker", "rmi", baked.image], check=False, timeout=60, endable=False)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -43,6 +44,9 @@ def fetch_problem(url: str, *, seconds: float = ANSWER_SECONDS) -> str | None:
                 start = response.read(64)
             signed = start.startswith(b"-----BEGIN PGP SIGNED MESSAGE")
             answer.append(None if signed else "what answers is not an apt repository")
+        except urllib.error.HTTPError as error:
+            error.close()
+            answer.append(f"HTTP status {error.code}")
         except (OSError, ValueError) as error:
             answer.append(str(getattr(error, "reason", error)))
 

@@ -85,7 +85,13 @@ def bake(job: Bake, *, scratch: Path) -> Baked:
     if version >= (1, 7):
         process.run(["packer", "init", PLUGINS], env=QUIET, log=job.log, timeout=BAKE_SECONDS)
     _remove_container(job.container)
-    command: list[str | Path] = ["packer", "build", "-color=false", "-timestamp-ui", f"-var-file={variables}"]
+    command: list[str | Path] = [
+        "packer",
+        "build",
+        "-color=false",
+        "-timestamp-ui",
+        f"-var-file={variables}",
+    ]
     try:
         process.run([*command, TEMPLATES], env=QUIET, log=job.log, timeout=BAKE_SECONDS)
     finally:
@@ -196,4 +202,6 @@ def origin_of(name: str, packages: PackageSet) -> Origin:
 
 
 def _remove_container(name: str) -> None:
-    process.run(["docker", "rm", "--force", "--volumes", name], check=False, timeout=60)
+    process.run(
+        ["docker", "rm", "--force", "--volumes", name], check=False, timeout=60, endable=False
+    )

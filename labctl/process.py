@@ -54,13 +54,15 @@ def run(
     log: Path | None = None,
     on_line: Callable[[str], None] | None = None,
     hint: str | None = None,
+    endable: bool = True,
 ) -> Result:
     """Run a program to its end.
 
     `env` is added to this process's environment.  With `log`, standard output and error are
     appended to that file as they come; with `on_line` (which implies merged output) each line
     is handed over too.  Errors: ProcessError when the program is missing, runs longer than
-    `timeout` seconds, or exits non-zero while `check` is set.
+    `timeout` seconds, or exits non-zero while `check` is set.  `end_running` spares what is not
+    `endable`: the short programs that clean up after others.
     """
     words = tuple(str(part) for part in argv)
     merged = log is not None or on_line is not None
@@ -84,7 +86,8 @@ def run(
         ) from error
     except PermissionError as error:
         raise ProcessError(f"'{words[0]}' may not be executed.", hint=hint) from error
-    _running.add(child)
+    if endable:
+        _running.add(child)
     try:
         if merged:
             output, errors = _follow(child, words, stdin, timeout, log, on_line), ""
@@ -102,6 +105,11 @@ def run(
         raise
     finally:
         _running.discard(child)
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream is not None:
+                # What was not written yet cannot be written any more.
+                with suppress(OSError):
+                    stream.close()
     result = Result(words, child.returncode, output, errors)
     if check and result.code != 0:
         raise failure(result, log=log, hint=hint)

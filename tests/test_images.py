@@ -1,0 +1,172 @@
+"""Names of images by content, their labels, and what happens when making them goes wrong."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from labctl.baking import check_disk, in_parallel
+from labctl.debs import Deb
+from labctl.errors import LabError
+from labctl.imageplan import Installed, parse_label, plan_images, render_label
+from labctl.model import Channel, Packages, Role
+from labctl.packages import MAIN_PACKAGES, Origin, Package, PackageSet, jitsi_set
+from labctl.packer import TEMPLATES
+from labctl.process import ProcessError, run
+from labctl.workdir import ROOT
+
+EXTRA = Deb("jitsi-meet-tokens", "1", "all", Path("tokens.deb"), "e" * 64)
+
+
+def make_set(*, changed: str | None = None, others: tuple[Deb, ...] = ()) -> PackageSet:
+    def package(name: str) -> Package:
+        sha256 = ("1" if name == changed else "0") * 64
+        deb = Deb(name, "0~standin1", "all", Path("/anywhere") / f"{name}.deb", sha256)
+        return Package(name, Origin.STAND_INS, deb.version, deb)
+
+    return PackageSet(tuple(package(name) for name in MAIN_PACKAGES), Channel.STABLE, others)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the names of images depend on."""
+    shutil.copytree(TEMPLATES, tmp_path / "packer")
+    return tmp_path
+
+
+def names(packages: PackageSet, *, root: Path = ROOT, architecture: str = "amd64") -> list[str]:
+    plan = plan_images(Role, packages, architecture=architecture, root=root)
+    return [plan.base, *(plan.roles[role] for role in Role)]
+
+
+def changed(before: list[str], after: list[str]) -> list[str]:
+    kinds = ["base", *Role]
+    return [str(kind) for kind, old, new in zip(kinds, before, after, strict=True) if old != new]
+
+
+def test_names_are_stable_and_do_not_depend_on_the_machine(project: Path) -> None:
+    first = names(make_set())
+    assert first == names(make_set(), root=project)
+    assert [name.partition(":")[0] for name in first] == [
+        "labctl/base",
+        "labctl/jms",
+        "labctl/jvb",
+        "labctl/visitors",
+    ]
+    moved = make_set()
+    elsewhere = tuple(
+        replace(item, deb=replace(item.deb, file=Path("/other")))
+        for item in moved.packages
+        if item.deb
+    )
+    assert names(replace(moved, packages=elsewhere)) == first
+
+
+@pytest.mark.parametrize(
+    ("package", "roles"),
+    [
+        ("jicofo", ["jms"]),
+        ("jitsi-meet-web", ["jms"]),
+        ("jitsi-videobridge2", ["jms", "jvb"]),
+        ("jitsi-meet-prosody", ["jms", "visitors"]),
+    ],
+)
+def test_a_changed_package_changes_the_roles_that_hold_it(package: str, roles: list[str]) -> None:
+    assert changed(names(make_set()), names(make_set(changed=package))) == roles
+
+
+def test_other_local_packages_count_for_all_roles() -> None:
+    after = names(make_set(others=(EXTRA,)))
+    assert changed(names(make_set()), after) == ["jms", "jvb", "visitors"]
+
+
+@pytest.mark.parametrize(
+    ("file", "images"),
+    [
+        ("scripts/install.sh", ["jms", "jvb", "visitors"]),
+        ("build.pkr.hcl", ["jms", "jvb", "visitors"]),
+        ("scripts/base.sh", ["base", "jms", "jvb", "visitors"]),
+        ("scripts/container.sh", ["base", "jms", "jvb", "visitors"]),
+        ("plugins/docker.pkr.hcl", []),
+    ],
+)
+def test_a_changed_file_changes_what_is_made_with_it(
+    project: Path, file: str, images: list[str]
+) -> None:
+    before = names(make_set(), root=project)
+    with (project / "packer" / file).open("a") as text:
+        text.write("# changed\n")
+    assert changed(before, names(make_set(), root=project)) == images
+
+
+def test_a_changed_release_changes_what_depends_on_it(project: Path) -> None:
+    before = names(make_set(), root=project)
+    data = project / "packer" / "debian" / "13.json"
+    data.write_text(data.read_text().replace('"coturn"', '"coturn", "jq"'))
+    assert changed(before, names(make_set(), root=project)) == ["jms"]
+    assert "jq" in data.read_text()
+
+
+def test_processors_and_channels_have_images_of_their_own() -> None:
+    assert len(changed(names(make_set()), names(make_set(), architecture="arm64"))) == 4
+    stable, testing = (jitsi_set(Packages(channel=channel)) for channel in list(Channel)[:2])
+    assert changed(names(stable), names(testing)) == ["jms", "jvb", "visitors"]
+    pinned = jitsi_set(Packages(versions={"jicofo": "1.0-1-1"}))
+    assert changed(names(stable), names(pinned)) == ["jms"]
+
+
+def test_label_says_what_is_installed_and_whence() -> None:
+    versions = {"jicofo": "0~standin1", "prosody": "13.0.6-1~bpo13+1", "bash": "5.2"}
+    found = parse_label(render_label(versions, packages=make_set()))
+    assert found == {
+        "jicofo": Installed("0~standin1", Origin.STAND_INS),
+        "prosody": Installed("13.0.6-1~bpo13+1", Origin.DEBIAN),
+    }
+    assert found["jicofo"].stand_in
+    assert not found["prosody"].stand_in
+
+
+def test_image_without_a_label() -> None:
+    assert parse_label("\n") == {}
+
+
+@pytest.mark.programs
+def test_first_failure_ends_the_programs_of_the_others() -> None:
+    started = threading.Event()
+    ended: list[str] = []
+
+    def long() -> None:
+        started.set()
+        try:
+            run(["sleep", "60"], timeout=50)
+        except ProcessError:
+            ended.append("long")
+            raise
+
+    def fail() -> None:
+        assert started.wait(10)
+        raise LabError("The second failed.")
+
+    with pytest.raises(LabError, match=r"The second failed\.|sleep"):
+        in_parallel([long, fail])
+    assert ended == ["long"]
+
+
+def test_all_tasks_run() -> None:
+    done: list[int] = []
+    in_parallel([lambda number=number: done.append(number) for number in range(5)])
+    assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.engine
+@pytest.mark.programs
+@pytest.mark.skipif(shutil.which("docker") is None, reason="needs Docker")
+def test_disk_that_is_nearly_full(tmp_path: Path) -> None:
+    check_disk(tmp_path, needed=1)
+    with pytest.raises(LabError, match="MB free; images need up to") as caught:
+        check_disk(tmp_path, needed=1 << 60)
+    assert "docker system df" in (caught.value.hint or "")

@@ -1,0 +1,357 @@
+"""Where Jitsi's packages come from, good days and bad ones.  Packages are really built."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import create_server
+from typing import Any
+
+import pytest
+
+from labctl.debs import control_field, load_debs, write_repository
+from labctl.errors import LabError
+from labctl.jitsi import check_jitsi, fetch_key, fetch_problem
+from labctl.model import Channel, Packages, PackageSource, Role
+from labctl.packages import MAIN_PACKAGES, Origin, PackageSet, resolve
+from labctl.standins import build_standins, hash_tree
+
+pytestmark = pytest.mark.programs
+
+SILENT = "http://127.0.0.1:9"
+"""Nothing listens on the discard port."""
+
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
+
+
+def build_deb(
+    folder: Path, name: str, *, version: str = "1.0-1", architecture: str = "all"
+) -> Path:
+    tree = folder / f".tree-{name}-{version}"
+    (tree / "DEBIAN").mkdir(parents=True)
+    (tree / "DEBIAN" / "control").write_text(
+        f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n"
+        "Maintainer: Nobody <nobody@example.invalid>\nDescription: test\n of labctl\n"
+    )
+    path = folder / f"{name}_{version}_{architecture}.deb"
+    subprocess.run(["dpkg-deb", "--build", tree, path], check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(tree)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "debs"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def standins(tmp_path: Path) -> Path:
+    """A builder of stand-ins that counts its calls."""
+    source, ready = tmp_path / "standins", tmp_path / "ready"
+    source.mkdir()
+    ready.mkdir()
+    for name in MAIN_PACKAGES:
+        build_deb(ready, name, version="0~standin1")
+    script = source / "build"
+    script.write_text(f'#!/bin/sh\necho x >> {tmp_path}/calls\ncp {ready}/*.deb "$1"\n')
+    script.chmod(0o755)
+    return source
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server that looks like Jitsi's repository."""
+    root = tmp_path / "web"
+    (root / "stable").mkdir(parents=True)
+    (root / "stable" / "InRelease").write_text("-----BEGIN PGP SIGNED MESSAGE-----\n")
+    (root / "testing").mkdir()
+    (root / "testing" / "InRelease").write_text("<html>Please log in to the hotel</html>\n")
+    (root / "jitsi-key.gpg.key").write_text("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nx\n")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def origins(found: PackageSet) -> dict[str, Origin]:
+    return {item.name: item.origin for item in found.packages}
+
+
+# --- folders of .deb files
+
+
+@needs_dpkg
+def test_folder_is_read_and_becomes_a_repository(folder: Path, tmp_path: Path) -> None:
+    build_deb(folder, "jicofo", version="1.0-1196-1")
+    build_deb(folder, "jitsi-meet-tokens")
+    debs = load_debs(folder, architecture="amd64")
+    assert [(deb.name, deb.version) for deb in debs] == [
+        ("jicofo", "1.0-1196-1"),
+        ("jitsi-meet-tokens", "1.0-1"),
+    ]
+    write_repository(tmp_path / "repository", debs)
+    index = (tmp_path / "repository" / "Packages").read_text()
+    stanzas = index.strip().split("\n\n")
+    assert control_field(stanzas[0], "Filename") == "./jicofo_1.0-1196-1_all.deb"
+    assert control_field(stanzas[0], "SHA256") == debs[0].sha256
+    assert f"{len(index)} Packages" in (tmp_path / "repository" / "Release").read_text()
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="does not exist"):
+        load_debs(tmp_path / "nowhere", architecture="amd64")
+
+
+def test_empty_folder(folder: Path) -> None:
+    with pytest.raises(LabError, match=r"holds no \.deb file"):
+        load_debs(folder, architecture="amd64")
+
+
+@needs_dpkg
+def test_all_unreadable_files_are_named(folder: Path) -> None:
+    build_deb(folder, "jicofo")
+    (folder / "half.deb").write_bytes((folder / "jicofo_1.0-1_all.deb").read_bytes()[:100])
+    (folder / "page.deb").write_text("<html>404</html>")
+    with pytest.raises(LabError, match=r"'half\.deb', 'page\.deb'"):
+        load_debs(folder, architecture="amd64")
+
+
+@needs_dpkg
+def test_other_architecture(folder: Path) -> None:
+    build_deb(folder, "jicofo", architecture="arm64")
+    assert load_debs(folder, architecture="arm64")
+    with pytest.raises(LabError, match=r"architecture 'amd64': 'jicofo_1\.0-1_arm64\.deb'"):
+        load_debs(folder, architecture="amd64")
+
+
+@needs_dpkg
+def test_two_versions_of_one_package(folder: Path) -> None:
+    build_deb(folder, "jicofo", version="1")
+    build_deb(folder, "jicofo", version="2")
+    with pytest.raises(LabError) as caught:
+        load_debs(folder, architecture="amd64")
+    assert "'jicofo_1_all.deb' (1), 'jicofo_2_all.deb' (2)" in caught.value.message
+
+
+# --- stand-ins
+
+
+@needs_dpkg
+def test_standins_are_built_once_per_content(standins: Path, tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    first = build_standins(tmp_path / "cache", standins=standins)
+    assert build_standins(tmp_path / "cache", standins=standins) == first
+    assert calls.read_text() == "x\n"
+    (standins / "new").write_text("changed")
+    build_standins(tmp_path / "cache", standins=standins)
+    assert calls.read_text() == "x\nx\n"
+
+
+@needs_dpkg
+def test_failed_build_leaves_nothing(standins: Path, tmp_path: Path) -> None:
+    (standins / "build").write_text('#!/bin/sh\ntouch "$1/half.deb"\necho broken >&2\nexit 3\n')
+    with pytest.raises(LabError, match="broken"):
+        build_standins(tmp_path / "cache", standins=standins)
+    assert list((tmp_path / "cache" / "standins").iterdir()) == []
+
+
+@needs_dpkg
+def test_incomplete_standins_are_an_error(standins: Path, tmp_path: Path) -> None:
+    (tmp_path / "ready" / "jicofo_0~standin1_all.deb").unlink()
+    with pytest.raises(LabError, match="does not build jicofo"):
+        resolve(
+            Packages(source=PackageSource.STAND_INS), cache=tmp_path / "cache", standins=standins
+        )
+
+
+def test_hash_of_a_tree_sees_names_contents_and_modes(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    seen = set()
+    for text, mode, name in [("1", 0o644, "a"), ("2", 0o644, "a"), ("2", 0o755, "a")]:
+        file.write_text(text)
+        file.chmod(mode)
+        seen.add(hash_tree(tmp_path))
+        assert file.name == name
+    file.rename(tmp_path / "b")
+    seen.add(hash_tree(tmp_path))
+    assert len(seen) == 4
+
+
+# --- Jitsi's repository
+
+
+@pytest.mark.sockets
+def test_repository_that_answers(repository: str) -> None:
+    assert fetch_problem(f"{repository}/stable/InRelease") is None
+    assert fetch_key(repository=repository).startswith("-----BEGIN PGP PUBLIC KEY BLOCK")
+    check_jitsi(Channel.STABLE, repository=repository)
+
+
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("testing/InRelease", "not an apt repository"), ("unstable/InRelease", "HTTP status 404")],
+    ids=["captive portal", "not there"],
+)
+def test_repository_that_answers_something_else(repository: str, path: str, reason: str) -> None:
+    problem = fetch_problem(f"{repository}/{path}")
+    assert problem is not None
+    assert reason in problem
+
+
+@pytest.mark.sockets
+def test_repository_that_hangs_is_given_up() -> None:
+    with create_server(("127.0.0.1", 0)) as server:
+        begin = time.monotonic()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/stable/InRelease"
+        assert fetch_problem(url, seconds=0.3) is not None
+    assert time.monotonic() - begin < 2
+
+
+@pytest.mark.sockets
+def test_key_that_is_none(repository: str, tmp_path: Path) -> None:
+    (tmp_path / "web" / "jitsi-key.gpg.key").write_text("<html>")
+    with pytest.raises(LabError, match="is not a key"):
+        fetch_key(repository=repository)
+
+
+@pytest.mark.sockets
+def test_jitsi_that_does_not_answer_is_an_error_with_a_way_out() -> None:
+    with pytest.raises(LabError, match="does not answer") as caught:
+        check_jitsi(Channel.STABLE, repository=SILENT)
+    assert "stand-ins" in (caught.value.hint or "")
+
+
+# --- resolve
+
+
+def test_jitsi_is_pinned_as_asked_and_not_asked(tmp_path: Path) -> None:
+    packages = Packages(source=PackageSource.JITSI, versions={"jicofo": "1.0-1196-1"})
+    found = resolve(packages, cache=tmp_path, repository=SILENT)
+    assert set(origins(found).values()) == {Origin.JITSI}
+    assert found.packages[0].version == "1.0-1196-1"
+    assert found.packages[1].version is None
+    assert found.notice is None
+
+
+@needs_dpkg
+@pytest.mark.sockets
+def test_auto_takes_jitsi_where_it_answers(repository: str, standins: Path, tmp_path: Path) -> None:
+    found = resolve(Packages(), cache=tmp_path / "c", standins=standins, repository=repository)
+    assert set(origins(found).values()) == {Origin.JITSI}
+    assert found.notice is None
+
+
+@needs_dpkg
+@pytest.mark.sockets
+def test_auto_falls_back_loudly_and_remembers(standins: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    found = resolve(Packages(), cache=cache, standins=standins, repository=SILENT)
+    assert set(origins(found).values()) == {Origin.STAND_INS}
+    assert found.notice is not None
+    assert "STAND-INS, not Jitsi's software" in found.notice
+    (memory,) = cache.glob("silent-*")
+    memory.write_text("remembered")
+    again = resolve(Packages(), cache=cache, standins=standins, repository=SILENT)
+    assert "(remembered)" in (again.notice or "")
+    os.utime(memory, (1, 1))
+    fresh = resolve(Packages(), cache=cache, standins=standins, repository=SILENT)
+    assert "(remembered)" not in (fresh.notice or "")
+    memory.write_text("remembered")
+    forced = resolve(Packages(), cache=cache, standins=standins, repository=SILENT, force=True)
+    assert "(remembered)" not in (forced.notice or "")
+
+
+@needs_dpkg
+@pytest.mark.sockets
+def test_debs_are_filled_up_from_standins_one_by_one(
+    folder: Path, standins: Path, tmp_path: Path
+) -> None:
+    build_deb(folder, "jicofo", version="1.0-1196-1")
+    build_deb(folder, "jitsi-meet-tokens")
+    packages = Packages(source=PackageSource.DEBS, path=str(folder))
+    found = resolve(packages, cache=tmp_path / "c", standins=standins, repository=SILENT)
+    assert origins(found)["jicofo"] is Origin.DEBS
+    assert origins(found)["jitsi-videobridge2"] is Origin.STAND_INS
+    assert [deb.name for deb in found.others] == ["jitsi-meet-tokens"]
+    assert found.notice is not None
+    for name in MAIN_PACKAGES[1:]:
+        assert f"{name}: a STAND-IN" in found.notice
+    assert {deb.name for deb in found.local_debs(Role.JVB)} == {
+        "jitsi-videobridge2",
+        "jitsi-meet-tokens",
+    }
+
+
+@needs_dpkg
+@pytest.mark.sockets
+def test_debs_are_filled_up_from_jitsi(
+    folder: Path, standins: Path, repository: str, tmp_path: Path
+) -> None:
+    build_deb(folder, "jicofo")
+    packages = Packages(source=PackageSource.DEBS, path=str(folder))
+    found = resolve(packages, cache=tmp_path / "c", standins=standins, repository=repository)
+    assert origins(found)["jitsi-meet-web"] is Origin.JITSI
+    assert "jitsi-meet-web: from Jitsi's repository" in (found.notice or "")
+    assert found.needs_jitsi(Role.JVB)
+    assert not (tmp_path / "calls").exists()
+
+
+@needs_dpkg
+@pytest.mark.sockets
+def test_complete_debs_need_no_notice(folder: Path, tmp_path: Path) -> None:
+    for name in MAIN_PACKAGES:
+        build_deb(folder, name)
+    packages = Packages(source=PackageSource.DEBS, path=str(folder))
+    found = resolve(packages, cache=tmp_path / "c", repository=SILENT)
+    assert set(origins(found).values()) == {Origin.DEBS}
+    assert found.notice is None
+
+
+@needs_dpkg
+@pytest.mark.sockets
+@pytest.mark.parametrize(
+    ("packages", "message"),
+    [
+        (Packages(versions={"jicofoo": "1"}), "'jicofoo'"),
+        (
+            Packages(source=PackageSource.STAND_INS, versions={"jicofo": "1.0-1"}),
+            "'jicofo' 1.0-1, but stand-ins has 0~standin1",
+        ),
+        (Packages(versions={"jicofo": "1.0-1"}), "'jicofo' 1.0-1, but stand-ins has"),
+        (Packages(source=PackageSource.DEBS), "needs 'packages.path'"),
+    ],
+    ids=["unknown package", "stand-ins cannot be pinned", "nor by auto", "no path"],
+)
+def test_what_cannot_be_had_is_said(
+    packages: Packages, message: str, standins: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(LabError) as caught:
+        resolve(packages, cache=tmp_path / "c", standins=standins, repository=SILENT)
+    assert message in caught.value.message
+
+
+@needs_dpkg
+@pytest.mark.sockets
+def test_folder_without_any_of_jitsis_packages(folder: Path, tmp_path: Path) -> None:
+    build_deb(folder, "hello")
+    packages = Packages(source=PackageSource.DEBS, path=str(folder))
+    with pytest.raises(LabError, match="none of Jitsi's packages"):
+        resolve(packages, cache=tmp_path / "c", repository=SILENT)
