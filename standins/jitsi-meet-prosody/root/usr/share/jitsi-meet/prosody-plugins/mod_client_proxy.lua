@@ -43,7 +43,6 @@ end
 local function to_target(event)
 	local origin, stanza = event.origin, event.stanza;
 	local from = stanza.attr.from;
-	if jid.bare(from) == target_address then return; end
 	local target = sessions[#sessions];
 	if not target then return refuse(origin, stanza, "service-unavailable"); end
 	local copy = st.clone(stanza);
@@ -56,7 +55,6 @@ end
 -- From the target to `component/escaped address`.
 local function to_client(event)
 	local stanza = event.stanza;
-	if jid.bare(stanza.attr.from) ~= target_address then return; end
 	local real = jid.prep(jid.unescape(jid.resource(stanza.attr.to)));
 	if not real then return refuse(event.origin, stanza, "item-not-found"); end
 	local copy = st.clone(stanza);
@@ -71,13 +69,18 @@ local function is_disco(stanza)
 	return child and child.attr.xmlns and child.attr.xmlns:find("^http://jabber.org/protocol/disco#") ~= nil;
 end
 
+-- An address without a node counts as a host, with or without a resource.
+local function route(event)
+	local stanza = event.stanza;
+	if jid.bare(stanza.attr.from) ~= target_address then return to_target(event); end
+	if jid.resource(stanza.attr.to) then return to_client(event); end
+end
+
 module:hook("iq/host", function (event)
 	if is_disco(event.stanza) then return; end -- mod_disco's
-	return to_target(event);
+	return route(event);
 end, 10);
-module:hook("message/host", to_target, 10);
-module:hook("iq/full", to_client, 10);
-module:hook("message/full", to_client, 10);
+module:hook("message/host", route, 10);
 
 local function probe()
 	module:send(st.presence({ type = "probe", from = module.host, to = target_address }));

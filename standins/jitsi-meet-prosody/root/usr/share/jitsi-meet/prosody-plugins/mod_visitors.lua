@@ -54,7 +54,9 @@ local function send_iq(room, vnode_muc, name, with_moderators)
 		});
 	if with_moderators then iq:add_child(moderators(room)); end
 	module:send_iq(iq):catch(function (err)
-		module:log("warn", "%s of room %s: %s answered %s", name, room.jid, vnode_muc, err);
+		-- A vnode's room may be gone before the main one.
+		local level = name == "disconnect" and "debug" or "warn";
+		module:log(level, "%s of room %s: %s answered %s", name, room.jid, vnode_muc, err);
 	end);
 end
 
