@@ -156,6 +156,11 @@ def clean(workdir: Workdir) -> None:
     remove_network(workdir)
 
 
+def start(workdir: Workdir, nodes: Iterable[str]) -> None:
+    """Start nodes that were made before."""
+    docker("start", *(container_name(workdir.lab, node) for node in nodes))
+
+
 def halt(workdir: Workdir, nodes: Iterable[str]) -> None:
     """Stop nodes together, each in order; after 20 s the engine kills what still runs."""
     names = [container_name(workdir.lab, node) for node in nodes]

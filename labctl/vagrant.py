@@ -27,6 +27,7 @@ from labctl.waiting import Deadline, wait_until
 from labctl.workdir import ROOT, Workdir
 
 RUNNING = "running"
+STOPPED = "stopped"
 NOT_CREATED = "not_created"
 
 HINT = "Install the package 'vagrant', or run 'labctl doctor'."
@@ -140,7 +141,12 @@ class VagrantMachines:
         # Before any packet goes to a lab address.
         prove_local([node.address for node in wanted], self._topology.network)
         states = self.states()
-        missing = [node.name for node in wanted if states[node.name] != RUNNING]
+        stopped = [node.name for node in wanted if states[node.name] == STOPPED]
+        for name in stopped:
+            progress("machines", "starting", node=name)
+        if stopped:
+            self._facts.start(self._workdir, stopped)
+        missing = [node.name for node in wanted if states[node.name] not in (RUNNING, STOPPED)]
         if missing:
             # With the provider named, Vagrant does not ask the engine's version for each node.
             vagrant, names = self._vagrant(progress), pattern(missing)
