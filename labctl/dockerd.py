@@ -65,7 +65,8 @@ def _start_managed(command: list[str | Path]) -> Attempt:
 def _is_starting() -> bool:
     for path in Path("/proc").glob("[0-9]*/comm"):
         with suppress(OSError):
-            if path.read_text(encoding="utf-8").strip() == "dockerd":
+            name = path.read_text(encoding="utf-8").strip()
+            if name == "dockerd" and start_ticks(int(path.parent.name)) is not None:
                 return True
     return False
 

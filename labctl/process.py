@@ -22,6 +22,7 @@ from labctl.errors import LabError
 TAIL_LINES = 12
 
 _running: set[subprocess.Popen[str]] = set()
+_detached: list[subprocess.Popen[bytes]] = []
 
 
 class ProcessError(LabError):
@@ -190,6 +191,8 @@ def spawn(argv: Sequence[str | Path], *, log: Path) -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    # Kept, so that Python does not warn of a child that nobody waits for: that is meant here.
+    _detached.append(child)
     return child.pid
 
 

@@ -1,0 +1,66 @@
+"""Fixtures of all tests: unit tests start no programs and open no sockets unless marked."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+PROGRAMS = ("programs", "engine", "lab")
+SOCKETS = ("sockets", "engine", "lab")
+
+
+def is_marked(request: pytest.FixtureRequest, names: tuple[str, ...]) -> bool:
+    return any(request.node.get_closest_marker(name) for name in names)
+
+
+@pytest.fixture(autouse=True)
+def _no_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit test that starts a program fails; mark those that mean to with `programs`."""
+    if is_marked(request, PROGRAMS):
+        return
+
+    def refuse(*args: object, **_: object) -> NoReturn:
+        command = args[1] if len(args) > 1 else "?"
+        pytest.fail(f"this test is not marked 'programs', yet it starts {command}")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit test that connects or binds fails; mark those that mean to with `sockets`."""
+    if is_marked(request, SOCKETS):
+        return
+
+    class Refused(socket.socket):
+        """A socket between two ends of this process (an event loop's) is fine, others are not."""
+
+        def connect(self, address: object, /) -> NoReturn:
+            pytest.fail(f"this test is not marked 'sockets', yet it connects to {address}")
+
+        def bind(self, address: object, /) -> NoReturn:
+            pytest.fail(f"this test is not marked 'sockets', yet it binds {address}")
+
+    monkeypatch.setattr(socket, "socket", Refused)
+
+
+@pytest.fixture(autouse=True)
+def _state_apart(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Unit tests keep their hands off the user's state directory."""
+    if is_marked(request, ("lab",)):
+        return
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root."""
+    return Path(__file__).resolve().parent.parent
