@@ -29,7 +29,11 @@ class LabError(Exception):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return (self.message, self.hint, self.log) == (other.message, other.hint, other.log)
+        return (self.message, self.hint, self.log) == (
+            other.message,
+            other.hint,
+            other.log,
+        )
 
     def __hash__(self) -> int:
         return hash((self.message, self.hint, self.log))

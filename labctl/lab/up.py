@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from labctl.lab.saved import save_spec
 from labctl.model import Spec, Topology, resolve
 from labctl.progress import Progress, Timings
 from labctl.provisioner import Outcome, provision
-from labctl.ready import NotReadyError, wait_ready
+from labctl.ready import wait_ready
 from labctl.vagrant import VagrantMachines
 from labctl.workdir import Workdir
 
@@ -58,17 +59,23 @@ def bring_up(
     with timings.phase("machines"):
         machines = VagrantMachines(workdir, topology)
         machines.up(progress=progress)
-    with timings.phase("provision"):
-        outcome = provision(
-            workdir, topology, progress=progress, log=workdir.logs / "provision.log"
-        )
-    with timings.phase("ready"):
-        try:
+    with logs_on_failure(workdir, topology, progress=progress):
+        with timings.phase("provision"):
+            log = workdir.logs / "provision.log"
+            outcome = provision(workdir, topology, progress=progress, log=log)
+        with timings.phase("ready"):
             wait_ready(workdir, topology, seconds=READY_SECONDS, progress=progress)
-        except NotReadyError as error:
-            folder = collect_logs(workdir, topology, progress=progress)
-            raise NotReadyError(error.message, hint=error.hint, log=folder) from error
     return Brought(topology, packages, outcome, timings)
+
+
+@contextmanager
+def logs_on_failure(workdir: Workdir, topology: Topology, *, progress: Progress) -> Iterator[None]:
+    """When nodes run and do not get ready, their logs are the answer: bring them here."""
+    try:
+        yield
+    except LabError as error:
+        error.log = collect_logs(workdir, topology, progress=progress)
+        raise
 
 
 def render_only(spec: Spec, *, workdir: Workdir) -> Topology:

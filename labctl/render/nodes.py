@@ -135,7 +135,8 @@ _ENVIRONMENT.filters.update(FILTERS)
 def _common(renderer: _Renderer) -> Tree:
     """What every node has: the firewall and trust in the lab's CA."""
     topology, node = renderer.topology, renderer.node
-    rules = [(port, origin_addresses(topology, port.from_)) for port in declared_ports(topology, node)]
+    ports = declared_ports(topology, node)
+    rules = [(port, origin_addresses(topology, port.from_)) for port in ports]
     return Tree(
         node=node.name,
         files=(
@@ -164,6 +165,7 @@ def _jms(renderer: _Renderer) -> Tree:
     auth = f"auth.{domain}"
     certs, meet = "/etc/prosody/certs", "/etc/jitsi/meet"
     site = f"/etc/nginx/sites-available/{domain}.conf"
+    enabled = "/etc/nginx/sites-enabled"
     bridge_file, bridge_unit = _bridge(renderer)
     roster = RenderedFile(
         data_file(auth, "roster", "focus", data_path=PROSODY_DATA),
@@ -188,20 +190,19 @@ def _jms(renderer: _Renderer) -> Tree:
         renderer.file(f"{meet}/{domain}-config.js", "jms/config.js.j2"),
         bridge_file,
     )  # fmt: skip
+    # A module list is read at start only, so a reload would not do; accounts are read at every
+    # login and need nothing.  The roster is cached with focus's session.
+    prosody_when = (PROSODY_CONF, f"{certs}/*", roster.path)
+    nginx_when = ("/etc/nginx/*", f"{meet}/*.crt", f"{meet}/*.key")
     return Tree(
         node=renderer.node.name,
         files=files,
         folders=tuple(_prosody_folders(PROSODY_DATA, auth, ("accounts", "roster"))),
-        links=(Link(f"/etc/nginx/sites-enabled/{domain}.conf", f"../sites-available/{domain}.conf"),),
-        absent=("/etc/nginx/sites-enabled/default",),
+        links=(Link(f"{enabled}/{domain}.conf", f"../sites-available/{domain}.conf"),),
+        absent=(f"{enabled}/default",),
         units=(
-            # A module list is read at start only, so a reload would not do; accounts are read
-            # at every login and need nothing.  The roster is cached with focus's session.
-            Unit("prosody.service", 1, (PROSODY_CONF, f"{certs}/*", roster.path), ports=(5222, 5269)),
-            Unit(
-                "nginx.service", 1, ("/etc/nginx/*", f"{meet}/*.crt", f"{meet}/*.key"), "reload",
-                (80, 443),
-            ),
+            Unit("prosody.service", 1, prosody_when, ports=(5222, 5269)),
+            Unit("nginx.service", 1, nginx_when, "reload", (80, 443)),
             Unit("jicofo.service", 2, (JICOFO_CONF, CA_FILE), ports=(8888,)),
             bridge_unit,
         ),
@@ -224,7 +225,6 @@ def _visitors(renderer: _Renderer) -> Tree:
         node=renderer.node.name,
         files=tuple(files),
         folders=tuple(folders),
-        commands=(Command("systemctl daemon-reload", (VNODE_UNIT,)),),
         units=tuple(units),
     )
 
