@@ -15,10 +15,12 @@ for source in /etc/prosody/conf.avail /etc/prosody/prosody.cfg.lua /etc/jitsi \
 done
 find "$kept" -type f \( -name '*.key' -o -name '*.crt' -o -name '*.pem' -o -name '*.cnf' \) -delete
 
-# A key that ends in "password" or "secret", then = or :, then its value.
-cat > /tmp/labctl-blank.sed <<'SED'
-s/((password|secret)"?[[:space:]]*[=:][[:space:]]*["']?)[^"',;{}[:space:]]+/\1(blanked)/Ig
-SED
-find "$kept" -type f -exec sed -i -E -f /tmp/labctl-blank.sed {} +
-rm -f /tmp/labctl-blank.sed
+# A key that ends in "password" or "secret", then = or :, then its value.  In Lua only a string is
+# a value (what else stands there is the name of a variable), and every file stays readable.
+blanked=BLANKED-BY-LABCTL
+find "$kept" -type f -name '*.lua' -exec sed -i -E \
+    -e "s/((password|secret)[[:space:]]*=[[:space:]]*)\"[^\"]*\"/\1\"$blanked\"/Ig" \
+    -e "s/((password|secret)[[:space:]]*=[[:space:]]*)'[^']*'/\1'$blanked'/Ig" {} +
+find "$kept" -type f ! -name '*.lua' ! -name '*.js' -exec sed -i -E \
+    "s/((password|secret)\"?[[:space:]]*[=:][[:space:]]*\"?)[^\",;[:space:]]+/\1$blanked/Ig" {} +
 chmod -R u=rwX,go=rX "$kept"
