@@ -244,7 +244,8 @@ def _check_network(spec: Spec, fields: Fields) -> None:
     if highest > last:
         fields.note(
             "network",
-            f"'{spec.network}' cannot hold the nodes: offset {highest} is needed, {last} is the last.",
+            f"'{spec.network}' cannot hold the nodes: offset {highest} is needed, "
+            f"{last} is the last.",
             "Take a /24, or put more vnodes on a node with visitors.per_node.",
         )
         return
