@@ -49,8 +49,10 @@ export DEBIAN_FRONTEND=noninteractive
 printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d
 mkdir -p /usr/local/share/lua/5.4
 ln -sf /usr/share/lua/5.3/inspect.lua /usr/share/lua/5.2/basexx.lua /usr/local/share/lua/5.4/
-echo 'x jitsi-videobridge/jvb-hostname string bake.invalid' | debconf-set-selections
-echo 'x jitsi-meet/cert-choice select Generate a new self-signed certificate' | debconf-set-selections
+debconf-set-selections << 'END'
+x jitsi-videobridge/jvb-hostname string bake.invalid
+x jitsi-meet/cert-choice select Generate a new self-signed certificate
+END
 dpkg -i /debs/*.deb
 """
 

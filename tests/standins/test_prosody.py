@@ -240,7 +240,7 @@ def test_a_visitor_waits_for_the_link_and_sees_the_main_room_only(servers: Serve
         seen_by_focus = visitor_focus.occupants(f"see@{VMUC}")
         assert seen_by_focus == {**people, "v1one": "visitor", "v1two": "visitor"}
         assert xpath(
-            [e for e in visitor_focus.seen if e.get("from") == f"see@{VMUC}/v1one"][0],
+            next(e for e in visitor_focus.seen if e.get("from") == f"see@{VMUC}/v1one"),
             f"user:x/user:item[@jid='{one.jid}']",
         )
         # A change and a leave in the main room.
