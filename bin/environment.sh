@@ -38,6 +38,9 @@ find_python() {
             return
         fi
     done
+    [ -z "${LABCTL_PYTHON:-}" ] ||
+        fail "'$LABCTL_PYTHON' (LABCTL_PYTHON) is no Python 3.11 or newer." \
+            'Name another one, or unset LABCTL_PYTHON.'
     found=$(python3 --version 2>/dev/null) || found='no Python 3 at all'
     fail "labctl needs Python 3.11 or newer; this machine has $found." \
         "Install it (Debian 12 and newer: 'apt-get install python3'), or name one in LABCTL_PYTHON."

@@ -253,5 +253,5 @@ def test_starting_is_quick() -> None:
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    heavy = {"cryptography", "jinja2", "lxml", "pyhocon", "vagrant", "websockets", "asyncio"}
+    heavy = {"cryptography", "jinja2", "pyhocon", "vagrant", "websockets", "asyncio"}
     assert not heavy & set(done.stdout.split())
