@@ -14,13 +14,8 @@ from typing import Any
 
 TOPOLOGY_FORMAT = 1
 
-# Offsets in the lab's network: the how-to has the JMS at .105 and bridges from .106 on.
 HOST_OFFSET = 1
-JMS_OFFSET = 105
-FIRST_JVB_OFFSET = 106
-FIRST_VISITORS_OFFSET = 201
-MAX_JVBS = 50
-MAX_VNODES = 64
+"""Where the machine that runs labctl stands in the lab's network."""
 
 JMS_SUBDOMAINS = ("auth", "internal.auth", "conference", "focus", "visitors")
 """Names below the main domain that other nodes look up; all of them are the JMS."""
@@ -282,36 +277,4 @@ def _node_from_json(data: Mapping[str, Any]) -> Node:
         bridge=data["bridge"],
         vnodes=tuple(VNode(index) for index in data["vnodes"]),
         image=data["image"],
-    )
-
-
-def resolve(spec: Spec) -> Topology:
-    """Lay out the nodes of a checked spec: JMS .105, bridges from .106, visitors from .201."""
-    network = spec.network
-    nodes = [Node("jms", Role.JMS, network[JMS_OFFSET], spec.sizes[Role.JMS], bridge="jvb")]
-    for i in range(spec.jvbs):
-        name = f"jvb{i + 1}"
-        address = network[FIRST_JVB_OFFSET + i]
-        nodes.append(Node(name, Role.JVB, address, spec.sizes[Role.JVB], bridge=name))
-    vnodes = [VNode(i + 1) for i in range(spec.visitors)]
-    per_node = spec.visitors_per_node
-    for i, first in enumerate(range(0, spec.visitors, per_node)):
-        nodes.append(
-            Node(
-                f"visitors{i + 1}",
-                Role.VISITORS,
-                network[FIRST_VISITORS_OFFSET + i],
-                spec.sizes[Role.VISITORS],
-                vnodes=tuple(vnodes[first : first + per_node]),
-            )
-        )
-    return Topology(
-        lab=spec.lab,
-        provider=spec.provider,
-        domain=spec.domain,
-        network=network,
-        max_participants=spec.max_participants,
-        relays=spec.relays,
-        packages=spec.packages,
-        nodes=tuple(nodes),
     )

@@ -19,7 +19,8 @@ from labctl.containers import (
     parse_containers,
     parse_networks,
 )
-from labctl.model import Role, Size, Spec, resolve
+from labctl.layout import resolve
+from labctl.model import Role, Size, Spec
 from labctl.workdir import Workdir
 
 CPUS = min(2, os.cpu_count() or 1)

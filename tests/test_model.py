@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from labctl.model import Role, Spec, Topology, VNode, resolve
+from labctl.layout import resolve
+from labctl.model import Role, Spec, Topology, VNode
 
 
 def test_the_how_to_lab_has_the_how_to_addresses() -> None:

@@ -6,7 +6,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from labctl.model import Spec, resolve
+from labctl.layout import resolve
+from labctl.model import Spec
 from labctl.ports import Origin, Proto, declared_ports, origin_addresses, reachable
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.model import Spec, resolve
+from labctl.layout import resolve
+from labctl.model import Spec
 from labctl.process import ProcessError
 from labctl.progress import silent
 from labctl.provisioner import NodeOutcome, NodeProblem, ProvisionError, Report, provision

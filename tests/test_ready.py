@@ -5,7 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from labctl.model import Spec, resolve
+from labctl.layout import resolve
+from labctl.model import Spec
 from labctl.ready.probe import NodeState, UnitState, expected_units, parse_probe
 from labctl.ready.signals import judge
 

@@ -6,7 +6,8 @@ import pytest
 from pyhocon import ConfigFactory
 
 from labctl.lab.prepare import render_lab
-from labctl.model import Spec, resolve
+from labctl.layout import resolve
+from labctl.model import Spec
 from labctl.render import Tree
 from labctl.render.quoting import hocon, lua, nginx, sh
 from labctl.workdir import Workdir

@@ -23,7 +23,12 @@ def write(path: Path, text: str) -> Path:
 
 def test_an_empty_spec_is_the_lab_of_the_how_to() -> None:
     spec = spec_from_data({}, base=Path("/base"))
-    assert (spec.lab, spec.domain, spec.jvbs, spec.visitors) == ("default", "meet.lab.internal", 2, 8)
+    assert (spec.lab, spec.domain, spec.jvbs, spec.visitors) == (
+        "default",
+        "meet.lab.internal",
+        2,
+        8,
+    )
     assert spec.network == IPv4Network("192.168.56.0/24")
     assert spec.max_participants == 30
 
@@ -97,16 +102,20 @@ def test_packages_flag(flag: str, expected: object) -> None:
         ({"lab": "current"}, "lab: must not be 'current'"),
         ({"packages": "debs"}, "packages.path: must name the directory"),
         ({"packages": {"source": "deb"}}, "Did you mean 'debs'?"),
-        ({"packages": {"versions": {"jicofo": "new"}}}, "packages.versions.jicofo: must be a Debian"),
-        ({"roles": {"jvb": {"memory": 64}}}, "roles.jvb.memory: must be at least 512 MiB, got 64 MiB."),
+        (
+            {"packages": {"versions": {"jicofo": "new"}}},
+            "packages.versions.jicofo: must be a Debian",
+        ),
+        (
+            {"roles": {"jvb": {"memory": 64}}},
+            "roles.jvb.memory: must be at least 512 MiB, got 64 MiB.",
+        ),
         ({"roles": {"jvb": {"memory": "much"}}}, "must be an amount such as 2048 or '2 GiB'"),
         ({"roles": {"jvb": 3}}, "roles.jvb: must be an object"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_problem_names_its_key_and_what_is_allowed(
-    data: dict[str, object], problem: str
-) -> None:
+def test_a_problem_names_its_key_and_what_is_allowed(data: dict[str, object], problem: str) -> None:
     found = problems_of(data)
     assert len(found) == 1
     assert problem in found[0]

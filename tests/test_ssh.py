@@ -14,7 +14,8 @@ import pytest
 
 from labctl import ssh
 from labctl.errors import LabError
-from labctl.model import Node, Spec, resolve
+from labctl.layout import resolve
+from labctl.model import Node, Spec
 from labctl.waiting import Deadline
 from labctl.workdir import Workdir
 

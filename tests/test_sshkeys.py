@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import LabError
-from labctl.model import Spec, Topology, resolve
+from labctl.layout import resolve
+from labctl.model import Spec, Topology
 from labctl.sshkeys import ensure_key, ensure_keys
 from labctl.workdir import Workdir
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import LabError
-from labctl.model import Role, Spec, resolve
+from labctl.layout import resolve
+from labctl.model import Role, Spec
 from labctl.ssh import ensure_config
 from labctl.sshkeys import ensure_keys
 from labctl.vagrant import (

@@ -15,7 +15,8 @@ from labctl.lab.current import make_current
 from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
 from labctl.lab.prepare import render_lab
 from labctl.lab.saved import save_spec
-from labctl.model import Spec, Topology, resolve
+from labctl.layout import resolve
+from labctl.model import Spec, Topology
 from labctl.progress import Progress, Timings
 from labctl.provisioner import Outcome, provision
 from labctl.ready import wait_ready

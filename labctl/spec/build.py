@@ -9,13 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from labctl.errors import Problem, SpecError
+from labctl.layout import FIRST_JVB_OFFSET, FIRST_VISITORS_OFFSET, JMS_OFFSET, MAX_JVBS, MAX_VNODES
 from labctl.model import (
     DEFAULT_SIZES,
-    FIRST_JVB_OFFSET,
-    FIRST_VISITORS_OFFSET,
-    JMS_OFFSET,
-    MAX_JVBS,
-    MAX_VNODES,
     VNODE_DOMAIN,
     Channel,
     Packages,
@@ -67,9 +63,7 @@ def load_spec(
     return spec_from_data(merged, source=source, base=base), merged
 
 
-def spec_from_data(
-    data: Mapping[str, Any], *, source: str = "the spec", base: Path
-) -> Spec:
+def spec_from_data(data: Mapping[str, Any], *, source: str = "the spec", base: Path) -> Spec:
     """The spec that plain data describes; `base` is what a relative packages.path is under."""
     problems: list[Problem] = []
     fields = Fields.of(data, problems)
@@ -122,9 +116,7 @@ def _with_flags(data: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, 
             visitors["count"] = given.pop("visitors")
         if per_node is not None:
             visitors["per_node"] = per_node
-        merged["visitors"] = {
-            key: value for key, value in visitors.items() if value is not None
-        }
+        merged["visitors"] = {key: value for key, value in visitors.items() if value is not None}
     if packages is not None:
         # A relative directory on the command line is relative to where the user stands.
         chosen = parse_packages(packages)
@@ -132,9 +124,7 @@ def _with_flags(data: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, 
             chosen["path"] = str(Path(chosen["path"]).expanduser().absolute())
         old = merged.get("packages")
         kept = (
-            {"versions": old["versions"]}
-            if isinstance(old, Mapping) and "versions" in old
-            else {}
+            {"versions": old["versions"]} if isinstance(old, Mapping) and "versions" in old else {}
         )
         merged["packages"] = {**kept, **chosen}
     return {**merged, **given}
@@ -144,16 +134,12 @@ def _visitors(fields: Fields, defaults: Spec) -> tuple[int, int]:
     """`visitors = 8`, or `visitors { count = 8, per_node = 4 }`."""
     value = fields.values.get("visitors")
     if not isinstance(value, Mapping):
-        count = want_int(
-            fields, "visitors", defaults.visitors, least=0, most=MAX_VNODES
-        )
+        count = want_int(fields, "visitors", defaults.visitors, least=0, most=MAX_VNODES)
         return count, defaults.visitors_per_node
     inner = want_object(fields, "visitors")
     inner.refuse_unknown(keys.VISITORS)
     count = want_int(inner, "count", defaults.visitors, least=0, most=MAX_VNODES)
-    per_node = want_int(
-        inner, "per-node", defaults.visitors_per_node, least=1, most=MAX_VNODES
-    )
+    per_node = want_int(inner, "per-node", defaults.visitors_per_node, least=1, most=MAX_VNODES)
     return count, per_node
 
 
@@ -179,18 +165,14 @@ def _packages(fields: Fields, base: Path) -> Packages:
     value = fields.values.get("packages")
     if isinstance(value, str):
         fields.seen.add("packages")
-        inner = Fields.of(
-            parse_packages(value), fields.problems, fields.key("packages")
-        )
+        inner = Fields.of(parse_packages(value), fields.problems, fields.key("packages"))
     else:
         inner = want_object(fields, "packages")
     inner.refuse_unknown(keys.PACKAGES)
     source = want_choice(inner, "source", PackageSource.AUTO)
     path = want_text(inner, "path", None)
     if source is PackageSource.DEBS and path is None:
-        inner.note(
-            "path", "must name the directory that holds the .deb files.", "debs:DIR"
-        )
+        inner.note("path", "must name the directory that holds the .deb files.", "debs:DIR")
     if path is not None:
         path = str((base / Path(path).expanduser()).resolve())
     return Packages(
@@ -209,9 +191,7 @@ def _versions(fields: Fields) -> dict[str, str]:
         if _VERSION.match(text):
             found[name] = text
         else:
-            inner.note(
-                name, f"must be a Debian version such as '1.0-1196-1', got {value!r}."
-            )
+            inner.note(name, f"must be a Debian version such as '1.0-1196-1', got {value!r}.")
     return found
 
 
@@ -224,9 +204,7 @@ def _sizes(fields: Fields) -> dict[Role, Size]:
         inner.refuse_unknown(keys.SIZES)
         default = DEFAULT_SIZES[role]
         sizes[role] = Size(
-            memory_mib=want_mib(
-                inner, "memory", default.memory_mib, least=LEAST_MEMORY[role]
-            ),
+            memory_mib=want_mib(inner, "memory", default.memory_mib, least=LEAST_MEMORY[role]),
             cpus=want_int(inner, "cpus", default.cpus, least=1, most=MOST_CPUS),
         )
     return sizes
@@ -252,6 +230,4 @@ def _check_network(spec: Spec, fields: Fields) -> None:
     if re.fullmatch(r"[0-9.]+", spec.domain):
         jms = IPv4Address(spec.network[JMS_OFFSET])
         if spec.domain != str(jms):
-            fields.note(
-                "domain", f"may be an address only if it is the JMS's, '{jms}'."
-            )
+            fields.note("domain", f"may be an address only if it is the JMS's, '{jms}'.")

@@ -30,17 +30,13 @@ def load_hocon(path: Path) -> dict[str, Any]:
             hint="Name the file with '--config'.",
         ) from error
     except UnicodeDecodeError as error:
-        raise SpecError(
-            [Problem("file", "is not UTF-8 text.")], source=f"'{path}'"
-        ) from error
+        raise SpecError([Problem("file", "is not UTF-8 text.")], source=f"'{path}'") from error
     try:
         with _logged() as messages:
             tree = ConfigFactory.parse_string(text, basedir=str(path.parent))
     except ParseBaseException as error:
         where = f"line {error.lineno}, column {error.column}"
-        problem = Problem(
-            where, f"is not HOCON: {error.line.strip()!r} cannot be read."
-        )
+        problem = Problem(where, f"is not HOCON: {error.line.strip()!r} cannot be read.")
         raise SpecError([problem], source=f"'{path}'") from error
     except OSError as error:
         problem = Problem("include", f"'{error.filename}' cannot be read: {error.strerror}.")
@@ -48,13 +44,9 @@ def load_hocon(path: Path) -> dict[str, Any]:
     except ConfigException as error:
         raise SpecError([Problem("file", f"{error}.")], source=f"'{path}'") from error
     if messages:
-        raise SpecError(
-            [Problem("include", text) for text in messages], source=f"'{path}'"
-        )
+        raise SpecError([Problem("include", text) for text in messages], source=f"'{path}'")
     if not isinstance(tree, ConfigTree):
-        raise SpecError(
-            [Problem("file", "must hold keys, not a list.")], source=f"'{path}'"
-        )
+        raise SpecError([Problem("file", "must hold keys, not a list.")], source=f"'{path}'")
     data = _plain(tree)
     assert isinstance(data, dict)
     return data

@@ -35,9 +35,7 @@ class Fields:
     seen: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(
-        cls, data: Mapping[str, Any], problems: list[Problem], path: str = ""
-    ) -> Fields:
+    def of(cls, data: Mapping[str, Any], problems: list[Problem], path: str = "") -> Fields:
         return cls({normal(key): value for key, value in data.items()}, problems, path)
 
     def key(self, name: str) -> str:
@@ -72,9 +70,7 @@ def want_int(fields: Fields, name: str, default: int, *, least: int, most: int) 
     if isinstance(value, str) and re.fullmatch(r"-?\d+", value):
         number = int(value)
     if number is None:
-        fields.note(
-            name, f"must be a whole number from {least} to {most}, got {value!r}."
-        )
+        fields.note(name, f"must be a whole number from {least} to {most}, got {value!r}.")
         return default
     if not least <= number <= most:
         fields.note(name, f"must be from {least} to {most}, got {number}.")
@@ -126,9 +122,7 @@ def want_name(fields: Fields, name: str, default: str) -> str:
     if value in RESERVED_NAMES:
         fields.note(name, f"must not be {value!r}: labctl uses that name itself.")
         return default
-    if isinstance(value, str) and re.fullmatch(
-        r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", value
-    ):
+    if isinstance(value, str) and re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", value):
         return value
     allowed = "1 to 32 lower-case letters, digits and dashes, beginning and ending without a dash"
     fields.note(name, f"must be {allowed}, got {value!r}.")
