@@ -82,9 +82,7 @@ def run(
         )
     except FileNotFoundError as error:
         where = f" (in '{cwd}')" if cwd and not cwd.is_dir() else ""
-        raise ProcessError(
-            f"'{words[0]}' is not installed{where}.", hint=hint
-        ) from error
+        raise ProcessError(f"'{words[0]}' is not installed{where}.", hint=hint) from error
     except PermissionError as error:
         raise ProcessError(f"'{words[0]}' may not be executed.", hint=hint) from error
     if endable:
@@ -117,9 +115,7 @@ def run(
     return result
 
 
-def failure(
-    result: Result, *, log: Path | None = None, hint: str | None = None
-) -> ProcessError:
+def failure(result: Result, *, log: Path | None = None, hint: str | None = None) -> ProcessError:
     """The error for a program that ended badly, with the last lines that it printed."""
     lines = (result.errors.strip() or result.output.strip()).splitlines()
     tail = "".join(f"\n    {line}" for line in lines[-TAIL_LINES:])
@@ -128,9 +124,7 @@ def failure(
         if result.code < 0
         else f"failed with exit status {result.code}"
     )
-    return ProcessError(
-        f"'{shell_line(result.argv)}' {status}.{tail}", hint=hint, log=log
-    )
+    return ProcessError(f"'{shell_line(result.argv)}' {status}.{tail}", hint=hint, log=log)
 
 
 def end(child: subprocess.Popen[str], *, grace: float = 5.0) -> None:
@@ -163,9 +157,7 @@ def exec_over(argv: Sequence[str | Path]) -> None:
         raise ProcessError(f"'{words[0]}' is not installed.") from error
 
 
-def pass_through(
-    argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]
-) -> int:
+def pass_through(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> int:
     """Run a program that talks to the user itself; returns its exit status.
 
     It stays in labctl's process group: Ctrl-C reaches it first, and it ends in its own way.

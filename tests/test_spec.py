@@ -37,7 +37,8 @@ def test_lab_conf_and_flags_flags_win(tmp_path: Path) -> None:
     conf = write(
         tmp_path / "lab.conf",
         "lab = demo\njvbs = 1\nvisitors { count = 12, per_node = 4 }\nmax_participants = 5\n"
-        "relays = on\npackages { source = debs, path = candidates, versions { jicofo = 1.0-2-1 } }\n"
+        "relays = on\n"
+        "packages { source = debs, path = candidates, versions { jicofo = 1.0-2-1 } }\n"
         "roles { jms { memory = 2 GiB, cpus = 1 } }\n",
     )
     spec, _ = load_spec(conf, {"jvbs": 3, "domain": None, "visitors": 5})

@@ -51,7 +51,8 @@ class Lab:
         )
         ended = Ended(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
         if check and ended.code != 0:
-            pytest.fail(f"labctl {' '.join(words)} ended with {ended.code}:\n{ended.err}{ended.out}")
+            said = f"{ended.err}{ended.out}"
+            pytest.fail(f"labctl {' '.join(words)} ended with {ended.code}:\n{said}")
         return ended
 
     def starts(self) -> dict[str, str]:
