@@ -122,35 +122,39 @@ def test_everybody_is_invited_to_a_bridge(full_room: FullRoom) -> None:
     assert [str(view.last(Kind.REFUSED)) for view in views if view.last(Kind.REFUSED)] == []
 
 
+def test_a_question_from_the_hall_reaches_the_stage(
+    full_room: FullRoom, topology: Topology
+) -> None:
+    """When this fails, visitors cannot ask a question, or it is taken for a speaker's word."""
+    need_vnodes(topology)
+    words = "a question from the hall"
+    full_room.crowd.participants[-1].say(words)
+    event = full_room.crowd.participants[0].wait_for(Kind.MESSAGE, deadline=10)
+    assert (event.details["body"], event.details["source"]) == (words, "visitor")
+    assert event.details["from"] == f"{full_room.name}@conference.{topology.domain}"
+
+
 def test_main_and_vnode_are_linked_both_ways(
     full_room: FullRoom, topology: Topology, jms: Host
 ) -> None:
-    """When this fails, what is said on the stage does not reach the visitors, or not back."""
+    """When this fails, the stage does not reach the visitors, or the visitors not the stage.
+
+    The way back may end at the main domain or at its rooms: it is opened by whatever the vnode
+    sends first, an answer or a visitor's question (which the test before this one asked).
+    """
     need_vnodes(topology)
     _, visitors = full_room.split(topology.max_participants)
-    muc = f"conference.{visitors[0].vnode}.meet.jitsi"
-    expected = (
-        f"Outgoing s2s connection {topology.domain}->{muc} complete",
-        f"Incoming s2s connection {muc}->{topology.domain} complete",
-    )
+    domain, muc = topology.domain, f"conference.{visitors[0].vnode}.meet.jitsi"
+    there = f"Outgoing s2s connection {domain}->{muc} complete"
+    back = f"Incoming s2s connection {muc}->"
 
-    def look() -> tuple[bool, ...]:
-        log = "/var/log/prosody/prosody.log"
-        return tuple(jms.run("grep -qF %s %s", line, log).rc == 0 for line in expected)
+    def look() -> tuple[bool, bool]:
+        log = jms.run("grep -F 's2s connection' /var/log/prosody/prosody.log").stdout
+        ends = {f"{back}{host} complete" for host in (domain, f"conference.{domain}")}
+        return there in log, any(end in log for end in ends)
 
-    found = jicofo.wait_value(look, (True,) * len(expected), seconds=10)
-    missing = [line for line, there in zip(expected, found, strict=True) if not there]
-    assert missing == []
-
-
-def test_a_seat_taker_hears_a_visitor_chat(full_room: FullRoom, topology: Topology) -> None:
-    """When this fails, spectators cannot ask a question."""
-    need_vnodes(topology)
-    speaker, listener = full_room.crowd.participants[-1], full_room.crowd.participants[0]
-    speaker.say("a question from the hall")
-    event = listener.wait_for(Kind.MESSAGE, deadline=10)
-    assert event.details["body"] == "a question from the hall"
-    assert event.details["source"] == "visitor"
+    seen = jicofo.wait_value(look, (True, True), seconds=10)
+    assert seen == (True, True), f"'{there}' and '{back}... complete' in the main Prosody's log"
 
 
 def test_who_asks_to_be_a_visitor_becomes_one(
