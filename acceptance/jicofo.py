@@ -35,6 +35,12 @@ def bridges(jms: Host) -> dict[str, Mapping[str, Any]]:
     return {jid.rpartition("/")[2]: facts for jid, facts in found.items()}
 
 
+def bridges_of(jms: Host, room_jid: str) -> set[str]:
+    """Nicks of the bridges that a conference is on, from /debug/conference."""
+    manager = ask(jms, f"/debug/conference/{room_jid}").get("colibri_session_manager", {})
+    return set(manager.get("sessions", {}))
+
+
 def wait_counts(jms: Host, expected: tuple[int, int], *, seconds: float) -> tuple[int, int]:
     """Wait until `counts` says `expected`; the last answer, whatever it is, at the deadline."""
     return wait_value(lambda: counts(jms), expected, seconds=seconds)

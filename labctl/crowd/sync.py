@@ -91,6 +91,10 @@ class SyncCrowd:
         self._crowd = crowd
 
     @property
+    def room(self) -> str:
+        return self._crowd.room
+
+    @property
     def participants(self) -> list[SyncParticipant]:
         return [SyncParticipant(one) for one in self._crowd.participants]
 
