@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import itertools
 import ssl
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from lxml import etree
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
 
 NS = {
     "c": "jabber:client",
@@ -89,11 +91,15 @@ class Client:
         )
 
     async def _read(self) -> None:
-        async for text in self._socket:
-            element = etree.fromstring(text.encode() if isinstance(text, str) else text)
-            async with self._news:
-                self.seen.append(element)
-                self._news.notify_all()
+        # A killed server says no goodbye.
+        with contextlib.suppress(ConnectionClosedError):
+            async for text in self._socket:
+                # Prosody's stream errors use a prefix that it does not declare on a WebSocket.
+                data = text.encode() if isinstance(text, str) else text
+                element = etree.fromstring(data, etree.XMLParser(recover=True))
+                async with self._news:
+                    self.seen.append(element)
+                    self._news.notify_all()
 
     async def send(self, text: str) -> None:
         await self._socket.send(text)

@@ -299,6 +299,49 @@ def test_private_messages(servers: Servers) -> None:
     played(servers, play)
 
 
+def test_jicofo_owns_the_rooms_and_finds_the_visitors_again(servers: Servers) -> None:
+    async def play(on: Stage) -> None:
+        _, visitor_focus, _ = await on.linked("again", ["p1"])
+        await on.visitor("again", "v1one")
+        form = (
+            "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' "
+            "type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig"
+            "</value></field><field var='muc#roomconfig_whois'><value>anyone</value></field></x>"
+            "</query>"
+        )
+        answer = await visitor_focus.iq(form, kind="set", to=f"again@{VMUC}")
+        assert answer.get("type") == "result"
+        await visitor_focus.presence(f"again@{VMUC}/focus", kind="unavailable")
+        await visitor_focus.settle(0.3)
+        restarted = await on.visitor_focus()
+        await restarted.join(f"again@{VMUC}", "focus")
+        assert restarted.occupants(f"again@{VMUC}") == {
+            "focus": "moderator", "p1": "participant", "v1one": "visitor",
+        }  # fmt: skip
+
+    played(servers, play)
+
+
+def test_thirty_participants_are_mirrored_and_a_dead_vnode_hurts_nobody(servers: Servers) -> None:
+    async def play(on: Stage) -> None:
+        _, _, people = await on.linked("many", [f"p{number}" for number in range(30)])
+        visitor = await on.visitor("many", "v1one")
+        await visitor.settle()
+        assert len(visitor.occupants(f"many@{VMUC}")) == 32
+        servers.sh("visitors1", "systemctl kill -s KILL prosody-v@1")
+        await people[0].say(f"many@{MUC}", "still there?", "dead1")
+        await people[1].until(matching("self::c:message[@id='dead1']"), "the message")
+        await people[0].settle(1)
+        assert not [e for e in people[0].seen if e.get("type") == "error"]
+        servers.sh("visitors1", "systemctl start prosody-v@1")
+
+    try:
+        played(servers, play)
+    finally:
+        servers.sh("visitors1", "systemctl start prosody-v@1")
+        machines.wait_for(servers, "visitors1", "ss -ltn | grep -q ':52801 '")
+
+
 def test_a_raised_hand_is_a_promotion(servers: Servers) -> None:
     async def play(on: Stage) -> None:
         await on.linked("hand", ["p1"])

@@ -139,6 +139,15 @@ end
 module:hook("presence/full", from_vnode, 100);
 module:hook("presence/bare", from_vnode, 100);
 
+-- A vnode that is gone, or has lost the room, sends back what it was sent; clients did not send it.
+local function bounced(event)
+	local stanza = event.stanza;
+	if stanza.attr.type == "error" and is_vnode_muc(jid.host(stanza.attr.from)) then return true; end
+end
+module:hook("message/full", bounced, 100);
+module:hook("message/bare", bounced, 100);
+module:hook("message/host", bounced, 100);
+
 -- A visitor's message, cloned by its vnode: to everybody here, and to the other vnodes.
 local function visitor_message(event)
 	local room, stanza = event.room, st.clone(event.stanza);

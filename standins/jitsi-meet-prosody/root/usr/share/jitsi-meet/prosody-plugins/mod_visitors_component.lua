@@ -14,8 +14,8 @@ local st = require "prosody.util.stanza";
 local uuid = require "prosody.util.uuid".generate;
 local util = module:require "util";
 -- Debian has these two for older Lua only; without them this component silently is not there.
-local basexx = require "basexx";
 local inspect = require "inspect";
+local basexx = require "basexx";
 
 assert(util.domain_base, "muc_mapper_domain_base is not set");
 
