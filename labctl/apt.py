@@ -10,7 +10,7 @@ from pathlib import Path
 from labctl import process
 from labctl.debian import KEYRING, load_mirror
 from labctl.errors import LabError
-from labctl.privilege import root_line, run_as_root
+from labctl.privilege import run_as_root
 from labctl.workdir import state_dir
 
 SECONDS = 1200.0
@@ -33,7 +33,7 @@ def log_file() -> Path:
 
 def install_line(packages: Iterable[str]) -> str:
     """The command by which a person installs packages, as root."""
-    install = root_line(["apt-get", "install", "-y", "--no-install-recommends", *packages])
+    install = process.shell_line(INSTALL[:4] + tuple(packages))
     return f"apt-get update && {install}"
 
 

@@ -14,12 +14,11 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from labctl import process
-from labctl.apt import install_line
 from labctl.debian import load_mirror, load_release
 from labctl.dockerd import USUAL_MTU, outer_mtu
 from labctl.engine import Answer, Asked, ask_engine
 from labctl.errors import LabError
-from labctl.host import Need, needs_of, read_version
+from labctl.host import Need, install_hint, needs_of, read_version
 from labctl.model import Provider
 from labctl.privilege import find_program
 from labctl.workdir import ROOT
@@ -94,14 +93,12 @@ def check_python() -> Check:
 def check_need(need: Need) -> Check:
     """Whether a command is there and tells its version."""
     if find_program(need.command) is None:
-        hint = f"Run 'labctl doctor --fix', or as root: {install_line(need.packages)}"
-        if need.borrowed or need.elsewhere:
-            hint = " ".join(filter(None, ("Run 'labctl doctor --fix'.", need.elsewhere)))
+        hint = f"Run 'labctl doctor --fix'. By hand, as root: {install_hint([need])}"
         return Check(need.command, Status.FAIL, f"missing: it {need.why}", hint)
     try:
         return Check(need.command, Status.OK, read_version(need))
     except LabError as error:
-        hint = f"Install it anew: {install_line(need.packages)}"
+        hint = f"Install it anew, as root: {install_hint([need])}"
         return Check(need.command, Status.FAIL, f"does not work: {error.message}", hint)
 
 
@@ -132,7 +129,7 @@ def check_engine(asked: Asked) -> Check:
     if find_program("dockerd") is not None and not os.environ.get("DOCKER_HOST"):
         hint = "'labctl up' starts it."
         return Check(name, Status.WARN, "does not run", hint)
-    return Check(name, Status.FAIL, f"does not answer: {asked.said}", "Start it.")
+    return Check(name, Status.FAIL, f"does not answer: {asked.said}", "See above.")
 
 
 def check_cgroups(root: Path) -> Check:

@@ -14,7 +14,7 @@ from labctl import apt, process
 from labctl.engine import Answer, ask_engine
 from labctl.errors import LabError
 from labctl.model import Provider
-from labctl.privilege import find_program
+from labctl.privilege import Privilege, find_privilege, find_program
 from labctl.progress import Progress
 
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
@@ -89,6 +89,8 @@ DOCKER = (
         when=is_plain_user,
     ),
 )
+# For commands that people are given to type; what labctl installs itself it asks apt about.
+NOT_IN_DEBIAN: Mapping[str, set[str]] = {"12": {"docker-cli"}, "13": {"packer"}}
 NEEDS: Mapping[Provider, tuple[Need, ...]] = {Provider.DOCKER: (*DOCKER, *EVERY_PROVIDER)}
 
 
@@ -108,6 +110,18 @@ def missing_needs(provider: Provider) -> tuple[Need, ...]:
 def packages_of(needs: Iterable[Need]) -> list[str]:
     """Debian's packages for some needs, each once."""
     return list(dict.fromkeys(name for need in needs for name in need.packages))
+
+
+def install_hint(needs: Iterable[Need]) -> str:
+    """The command by which a person installs what some needs are about, and where that ends."""
+    needs = tuple(needs)
+    lacking = NOT_IN_DEBIAN.get(platform.freedesktop_os_release().get("VERSION_ID", ""), set())
+    names = [name for name in packages_of(needs) if name not in lacking]
+    advice = [
+        need.elsewhere for need in needs if need.elsewhere and lacking.issuperset(need.packages)
+    ]
+    # No full stop after a command that is copied as it stands.
+    return ". ".join([*([apt.install_line(names)] if names else []), *advice])
 
 
 def parse_version(text: str) -> str:
@@ -141,6 +155,11 @@ def ensure_host(provider: Provider, *, progress: Progress) -> None:
         raise LabError(
             f"This machine lacks {_commands(missing)}, and it has no apt to install them.",
             hint=f"Install what your system calls {', '.join(packages_of(missing))}.",
+        )
+    if find_privilege() is Privilege.NONE:
+        raise LabError(
+            f"This machine lacks {_commands(missing)}, and installing needs root.",
+            hint=f"Run as root: {install_hint(missing)}",
         )
     progress("host", f"installing {', '.join(packages_of(missing))} (log: {apt.log_file()}) ...")
     _install(missing, progress=progress)

@@ -151,3 +151,40 @@ def test_install_line_can_be_pasted() -> None:
     assert apt.install_line(["a", "b"]) == (
         "apt-get update && apt-get install -y --no-install-recommends a b"
     )
+
+
+@pytest.mark.parametrize(
+    ("release", "start", "end"),
+    [
+        pytest.param("12", "apt-get update && ", "docker.io packer", id="12"),
+        pytest.param("13", "apt-get update && ", "packer/install.", id="13"),
+    ],
+)
+def test_hint_names_what_the_release_has(
+    monkeypatch: pytest.MonkeyPatch, release: str, start: str, end: str
+) -> None:
+    monkeypatch.setattr("platform.freedesktop_os_release", lambda: {"VERSION_ID": release})
+    needs = [
+        Need("docker", ("docker.io", "docker-cli"), ""),
+        Need("packer", ("packer",), "", elsewhere=host.PACKER_ELSEWHERE),
+    ]
+    hint = host.install_hint(needs)
+    assert hint.startswith(start)
+    assert hint.endswith(end)
+    assert ("docker-cli" in hint) is (release == "13")
+
+
+@pytest.mark.programs
+def test_without_root_one_command_for_everything(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "NEEDS", {Provider.DOCKER: (NEED,)})
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("sys.stdin", None)
+    write_program(programs, "sudo", "exit 1")
+    write_program(programs, "apt-get", "exit 99")
+    with pytest.raises(LabError, match="installing needs root") as caught:
+        host.ensure_host(Provider.DOCKER, progress=lambda phase, text, **_: None)
+    assert caught.value.hint == (
+        "Run as root: apt-get update && apt-get install -y --no-install-recommends some-package"
+    )
