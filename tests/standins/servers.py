@@ -17,7 +17,8 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from labctl.ca import ensure_authority
-from labctl.model import Role, Spec, Topology, resolve
+from labctl.layout import resolve
+from labctl.model import Role, Spec, Topology
 from labctl.render import Materials, render_node
 from labctl.render.nodes import certificate_names
 from labctl.secrets import Secrets, ensure_secrets
