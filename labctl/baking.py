@@ -62,6 +62,7 @@ def make_images(
 ) -> None:
     """Make the images of `roles`, and the base where it is missing or to be made anew."""
     packer.check_packer()
+    packer.remove_stale_containers()
     check_disk(cache)
     if any(plan.packages.needs_jitsi(role) for role in roles):
         jitsi.check_jitsi(plan.packages.channel)
@@ -69,6 +70,9 @@ def make_images(
     if remake_base:
         _make_base(plan, site=site)
     in_parallel([partial(_make_role, plan, role, site=site) for role in roles])
+    # Images that were made anew have left a nameless one each; what a node runs on stays.
+    prune = ["docker", "image", "prune", "--force", "--filter", "label=labctl.packages"]
+    process.run(prune, check=False, timeout=60)
 
 
 def check_disk(cache: Path, *, needed: int = NEEDED_BYTES) -> None:
@@ -138,7 +142,7 @@ def _make_role(plan: Plan, role: Role, *, site: Site) -> None:
         packages=plan.packages,
         mirror=site.mirror,
         release=site.release,
-        container="labctl-bake-" + reference.partition("/")[2].replace(":", "-"),
+        container=packer.container_name(role),
         log=_fresh_log(site.logs / f"build-{role}.log"),
     )
     with _explained(bake.log), _scratch(site.cache) as scratch:

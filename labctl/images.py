@@ -17,7 +17,7 @@ from labctl.debs import host_architecture
 from labctl.imageplan import Installed, Plan, parse_label, plan_images
 from labctl.model import Packages, PackageSource, Role
 from labctl.packages import jitsi_set, resolve
-from labctl.workdir import ROOT
+from labctl.workdir import ROOT, state_dir
 
 CACHE = ROOT / ".lab" / ".cache"
 
@@ -37,7 +37,7 @@ def ensure_images(
     with the log's place; whatever ends this, an image has its name only when it is whole.
     """
     wanted = tuple(roles)
-    with _own(cache / "images.lock", progress=progress):
+    with _own(state_dir() / "images.lock", progress=progress):
         found = local_images()
         plan = choose_plan(wanted, packages, found=found, cache=cache, force=force)
         if plan.packages.notice:
@@ -103,7 +103,7 @@ def image_packages(reference: str) -> dict[str, Installed]:
 
 @contextmanager
 def _own(path: Path, *, progress: Progress) -> Iterator[None]:
-    """Hold the images for this process; the kernel lets go when it dies."""
+    """Hold the engine's images for this process; the kernel lets go when it dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         try:

@@ -7,6 +7,7 @@ later ones fetch the Docker plugin first.
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
@@ -26,11 +27,15 @@ PLACEHOLDER_HOST = "image.labctl.invalid"
 UPLOAD = "/tmp/labctl-bake"
 """Where the input lies on the machine that is baked; `packer/variables.pkr.hcl` says the same."""
 
+CONTAINER_PREFIX = "labctl-bake-"
 BAKE_SECONDS = 1200.0
 MISSING_HINT = (
     "Debian 12 has it: 'apt install packer'. Debian 13 has not: take it from HashiCorp's"
     " repository, https://developer.hashicorp.com/packer/install."
 )
+# What `-timestamp-ui` and Packer put before each line of a step.
+PACKER_PREFIX = re.compile(r"^\d{4}-\d\d-\d\dT[\d:]+Z: +(?:==> )?(?:docker\.role: ?)?")
+
 # Packer asks its maker for news and colours its output unless told otherwise.
 QUIET: Mapping[str, str] = {"CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1"}
 
@@ -84,7 +89,6 @@ def bake(job: Bake, *, scratch: Path) -> Baked:
     variables.write_text(json.dumps(template_variables(job, given=given, output=output)))
     if version >= (1, 7):
         process.run(["packer", "init", PLUGINS], env=QUIET, log=job.log, timeout=BAKE_SECONDS)
-    _remove_container(job.container)
     command: list[str | Path] = [
         "packer",
         "build",
@@ -93,9 +97,14 @@ def bake(job: Bake, *, scratch: Path) -> Baked:
         f"-var-file={variables}",
     ]
     try:
-        process.run([*command, TEMPLATES], env=QUIET, log=job.log, timeout=BAKE_SECONDS)
+        result = process.run(
+            [*command, TEMPLATES], env=QUIET, log=job.log, timeout=BAKE_SECONDS, check=False
+        )
     finally:
         _remove_container(job.container)
+    if result.code != 0:
+        reason = "".join(f"\n    {line}" for line in parse_failure(result.output))
+        raise process.ProcessError(f"Baking the image of '{job.role}' failed.{reason}", log=job.log)
     return Baked(
         parse_manifest((output / "manifest.json").read_text(encoding="utf-8")),
         parse_installed((output / "installed").read_text(encoding="utf-8")),
@@ -113,6 +122,16 @@ def template_variables(job: Bake, *, given: Path, output: Path) -> dict[str, str
         "placeholder_host": PLACEHOLDER_HOST,
         "prosody_at_least": job.release.prosody_at_least,
     }
+
+
+def parse_failure(output: str) -> list[str]:
+    """The last lines of the step that failed, without Packer's own talk around them."""
+    lines = [PACKER_PREFIX.sub("", line).rstrip() for line in output.splitlines()]
+    for index, line in enumerate(lines):
+        if line.startswith(("Provisioning step had errors", "Build '")):
+            lines = lines[:index]
+            break
+    return [line for line in lines if line.strip()][-process.TAIL_LINES :]
 
 
 def parse_manifest(text: str) -> str:
@@ -199,6 +218,21 @@ def origin_of(name: str, packages: PackageSet) -> Origin:
         if item.name == name:
             return item.origin
     return Origin.DEBS if any(deb.name == name for deb in packages.others) else Origin.DEBIAN
+
+
+def container_name(role: Role) -> str:
+    """The name of the container in which this process bakes a role."""
+    return f"{CONTAINER_PREFIX}{role}-{os.getpid()}"
+
+
+def remove_stale_containers() -> None:
+    """Remove the containers of bakes whose labctl was killed."""
+    command = ["docker", "ps", "--all", "--filter", f"name=^{CONTAINER_PREFIX}"]
+    listing = process.run([*command, "--format", "{{.Names}}"], timeout=30)
+    for name in listing.output.split():
+        pid = name.rpartition("-")[2]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            _remove_container(name)
 
 
 def _remove_container(name: str) -> None:

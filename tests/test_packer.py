@@ -20,6 +20,7 @@ from labctl.packer import (
     UPLOAD,
     Bake,
     origin_of,
+    parse_failure,
     parse_installed,
     parse_manifest,
     parse_version,
@@ -136,6 +137,26 @@ def test_answers_of_packer() -> None:
         "prosody": "13.0.6-1",
         "nginx": "1.26",
     }
+
+
+def test_failure_is_told_without_packers_own_talk() -> None:
+    output = """\
+2026-11-21T14:00:01Z: ==> docker.role: Provisioning with shell script: check.sh
+2026-11-21T14:00:02Z:     docker.role: check: package 'x' is not-installed
+
+2026-11-21T14:00:03Z: ==> docker.role: Provisioning step had errors: Running the cleanup
+2026-11-21T14:00:03Z: ==> docker.role: Killing the container: 7fe3
+2026-11-21T14:00:04Z: Build 'docker.role' errored after 21 seconds: Script exited with 1
+==> Builds finished but no artifacts were created.
+"""
+    assert parse_failure(output) == [
+        "Provisioning with shell script: check.sh",
+        "check: package 'x' is not-installed",
+    ]
+    assert parse_failure("Error: Unsupported argument\n\n  on x.hcl line 3:\n") == [
+        "Error: Unsupported argument",
+        "  on x.hcl line 3:",
+    ]
 
 
 def test_origin_of_installed_packages() -> None:
