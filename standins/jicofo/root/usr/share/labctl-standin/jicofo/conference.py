@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from context import Context
 from invites import Invites
 from muc import MucError
 from participant import Participant
-from services import Connection, connect_vnode, disconnect_vnode
-from stanzas import FOCUS, JITMEET, VISITORS, Element, el, normalise
-from visitors import Room, RoomMetadata, choose_vnode
+from stanzas import FOCUS, JITMEET, Element, el, normalise
+from visitors import Room, RoomMetadata
+from visitrooms import VisitorRooms
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +24,6 @@ class StartMuted:
 
     audio: int | None = None
     video: int | None = None
-
-
-class VnodeUnavailable(Exception):
-    """The vnode that the conference uses cannot be reached."""
 
 
 class Conference:
@@ -55,11 +50,8 @@ class Conference:
         self._ended = ended
         self._listener = RoomListener(self._joined, self._left, self._room_removed)
         self.main = ChatRoom(context.main, room, None, self._listener)
-        self.visitor_rooms: dict[str, ChatRoom] = {}
-        self._pending: dict[str, list[float]] = {}
+        self.visitors = VisitorRooms(self, self._listener)
         self.properties: dict[str, str] = {}
-        self._visitor_count_sent = 0.0
-        self._visitor_timer: asyncio.TimerHandle | None = None
         self._initial: asyncio.TimerHandle | None = None
         self._single: asyncio.TimerHandle | None = None
         self._tell_no_bridge = False
@@ -73,7 +65,7 @@ class Conference:
         self.journal.info("JitsiMeetConferenceImpl.joinTheRoom#546", f"Joining {self.room_jid}")
         self.properties["support-terminate-restart"] = "true"
         self.properties["visitors-enabled"] = _word(self.context.visitors.enabled)
-        await self.main.join(self._presence())
+        await self.main.join(self.presence())
         if not self.main.info.meeting_id:
             self.journal.warning(
                 "JitsiMeetConferenceImpl.joinTheRoom#600",
@@ -96,7 +88,7 @@ class Conference:
             )
             self.stop()
             return
-        self.main.muc.set_presence(self._presence())
+        self.main.muc.set_presence(self.presence())
         for member in list(self.main.members.values()):
             self._welcome(self.main, member)
 
@@ -117,7 +109,8 @@ class Conference:
 
     # -- presence ------------------------------------------------------------------------------
 
-    def _presence(self) -> list[Element]:
+    def presence(self) -> list[Element]:
+        """What the focus' presence carries."""
         version = el(JITMEET, "component", {"name": "focus"}, self.context.version)
         properties = el(FOCUS, "conference-properties")
         for key, value in self.properties.items():
@@ -131,13 +124,13 @@ class Conference:
         """A conference property; sent when it changed."""
         if self.properties.get(key) != value:
             self.properties[key] = value
-            self.main.muc.set_presence(self._presence())
+            self.main.muc.set_presence(self.presence())
 
     def bridge_available(self, there_is: bool) -> None:
         """Whether the last selection found a bridge, for the clients to show."""
         if self._tell_no_bridge == there_is:
             self._tell_no_bridge = not there_is
-            self.main.muc.set_presence(self._presence())
+            self.main.muc.set_presence(self.presence())
 
     # -- members -------------------------------------------------------------------------------
 
@@ -147,10 +140,7 @@ class Conference:
             member.line("main" if room.vnode is None else room.jid),
         )
         if room.vnode is not None:
-            waiting = self._pending.get(room.vnode)
-            if waiting:
-                waiting.pop(0)
-            self._count_visitors()
+            self.visitors.joined(room.vnode)
         elif self._initial is not None:
             self._initial.cancel()
             self._initial = None
@@ -193,7 +183,7 @@ class Conference:
 
     def members(self) -> list[tuple[ChatRoom, Member]]:
         """Everybody who takes part, main participants first."""
-        rooms = [self.main, *self.visitor_rooms.values()]
+        rooms = [self.main, *self.visitors.rooms.values()]
         return [(room, member) for room in rooms for member in room.members.values()]
 
     def check_minimum(self) -> None:
@@ -211,7 +201,7 @@ class Conference:
         self.journal.info("JitsiMeetConferenceImpl.onMemberLeft#1080", f"Member left:{member.id}")
         self.invites.member_left(member)
         if room.vnode is not None:
-            self._count_visitors()
+            self.visitors.count_soon()
         elif self.context.config.conference.auto_owner and self.main.members:
             self._elect_owner()
         if not self.main.members:
@@ -249,90 +239,15 @@ class Conference:
             )
             self.stop()
             return
-        self.visitor_rooms.pop(room.vnode, None)
         for member in list(room.members.values()):
             self.invites.member_left(member)
         room.muc.forget()
-        self._count_visitors()
-        self._tell_component(disconnect_vnode(room.vnode))
-
-    # -- visitors ------------------------------------------------------------------------------
+        self.visitors.removed(room.vnode)
 
     def room_state(self) -> Room:
         """What the redirection decides by."""
         count = sum(member.counts for member in self.main.members.values())
-        return Room(count, bool(self.visitor_rooms), self.main.info.breakout, self.metadata)
-
-    def visitor_count(self, vnode: str) -> int:
-        """Visitors on a vnode and those redirected in the last minute and not yet seen."""
-        horizon = time.monotonic() - self.context.config.visitors.join_latency
-        waiting = [at for at in self._pending.get(vnode, []) if at > horizon]
-        self._pending[vnode] = waiting
-        return len(self.visitor_rooms[vnode].members) + len(waiting)
-
-    async def take_vnode(self) -> Connection | None:
-        """The vnode for one more visitor; joins its room first when it is new.
-
-        Raises VnodeUnavailable, MucError or TimeoutError.
-        """
-        used = {name: self.visitor_count(name) for name in self.visitor_rooms}
-        registered = [name for name, one in self.context.vnodes.items() if one.registered]
-        name = choose_vnode(
-            used, registered, list(self.context.vnodes),
-            max_per_node=self.context.config.visitors.max_per_node, chooser=self.context.chooser,
-        )  # fmt: skip
-        if name is None:
-            self.journal.warning(
-                "JitsiMeetConferenceImpl.redirectVisitor#2030",
-                "Visitor node required, but none available.",
-            )
-            return None
-        self._pending.setdefault(name, []).append(time.monotonic())
-        if name not in self.visitor_rooms:
-            await self._join_vnode(self.context.vnodes[name])
-        return self.context.vnodes[name]
-
-    async def _join_vnode(self, vnode: Connection) -> None:
-        main_domain = self.context.config.xmpp.xmpp_domain
-        jid = self.room_jid.replace(main_domain, vnode.xmpp_domain)
-        self.journal.child(visitor_muc=jid).info(
-            "JitsiMeetConferenceImpl.joinVisitorRoom#2085", f"Joining {jid}"
-        )
-        room = ChatRoom(vnode, jid, vnode.name, self._listener)
-        self.visitor_rooms[vnode.name] = room  # before joining, as upstream: later ones follow
-        if not vnode.registered:
-            raise VnodeUnavailable(f"XMPP connection {vnode.name} is not registered")
-        await room.join(self._presence())
-        if self.context.config.visitors.auto_broadcast:
-            self._tell_component(connect_vnode(vnode.name))
-        else:
-            self.journal.info(
-                "JitsiMeetConferenceImpl.redirectVisitor#2040",
-                "Redirected visitor, broadcast not enabled yet.",
-            )
-
-    def _tell_component(self, child: Element) -> None:
-        client = self.context.main.client
-        client.spawn(self.context.visitors.send(self.room_jid, child), where=f"{VISITORS}#1")
-
-    def _count_visitors(self) -> None:
-        """Update `visitor-count`, at most every notification interval; the first change at once."""
-        if self._visitor_timer is not None or self.stopped:
-            return
-        interval = self.context.config.visitors.notification_interval
-        wait = self._visitor_count_sent + interval - time.monotonic()
-        if wait > 0:
-            loop = asyncio.get_running_loop()
-            self._visitor_timer = loop.call_later(wait, self._send_visitor_count)
-        else:
-            self._send_visitor_count()
-
-    def _send_visitor_count(self) -> None:
-        self._visitor_timer = None
-        if not self.stopped:
-            self._visitor_count_sent = time.monotonic()
-            count = sum(len(room.members) for room in self.visitor_rooms.values())
-            self.set_property("visitor-count", str(count))
+        return Room(count, bool(self.visitors.rooms), self.main.info.breakout, self.metadata)
 
     # -- events --------------------------------------------------------------------------------
 
@@ -353,17 +268,16 @@ class Conference:
             return
         self.stopped = True
         self._ended(self)
-        for timer in (self._initial, self._single, self._visitor_timer):
+        for timer in (self._initial, self._single):
             if timer is not None:
                 timer.cancel()
         self.invites.dismiss_all("gone", "", send=False)
         self.invites.sessions.expire()
-        for vnode in self.visitor_rooms:
-            self._tell_component(disconnect_vnode(vnode))
+        self.visitors.stop()
         self.context.track(self._leave_rooms())
 
     async def _leave_rooms(self) -> None:
-        rooms = [self.main, *self.visitor_rooms.values()]
+        rooms = [self.main, *self.visitors.rooms.values()]
         results = await asyncio.gather(
             *(room.muc.leave() for room in rooms if room.connection.registered),
             return_exceptions=True,

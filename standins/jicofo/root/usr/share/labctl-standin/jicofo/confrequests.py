@@ -139,7 +139,7 @@ class RequestHandler:
         elif not enabled:
             journal.fine(where + "188", "Visitors are disabled, not redirecting.")
         if must_redirect(asked, conference.room_state(), settings, manager_enabled=enabled):
-            vnode = await conference.take_vnode()
+            vnode = await conference.visitors.take_vnode()
             if vnode is not None:
                 journal.info(where + "194", f"Redirecting to {vnode.name}")
                 return Answer(request.room, self._focus_jid(vnode), True, vnode.name, properties)

@@ -26,7 +26,8 @@ def run(path: Path, reading: subprocess.Popen[bytes]) -> int:
     """Read the configuration and serve; gives the exit status."""
     jitsilog.setup("Jicofo")
     journal = jitsilog.Journal()
-    journal.info("Main.main#49", "Starting Jicofo. (stand-in by labctl, not Jitsi's software)")
+    journal.info("Main.main#49", "Starting Jicofo.")
+    journal.info("Main.main#50", "This is a STAND-IN by labctl, not Jitsi's software.")
     try:
         config = parse_config(hocon.load_started(reading), _legacy(path.parent))
     except hocon.ConfigError as error:

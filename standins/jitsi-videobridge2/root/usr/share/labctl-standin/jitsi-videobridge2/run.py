@@ -23,8 +23,9 @@ def run(path: Path, reading: subprocess.Popen[bytes]) -> int:
     journal = jitsilog.Journal()
     journal.info(
         "MainKt.main#75",
-        f"Starting jitsi-videobridge version {VERSION} (stand-in by labctl, not Jitsi's software)",
+        f"Starting jitsi-videobridge version {VERSION}",
     )
+    journal.info("MainKt.main#76", "This is a STAND-IN by labctl, not Jitsi's software.")
     try:
         config = parse_config(hocon.load_started(reading), _legacy(path.parent))
     except hocon.ConfigError as error:
