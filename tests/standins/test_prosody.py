@@ -437,6 +437,27 @@ def test_every_sixth_join_takes_a_second_more(servers: Servers) -> None:
     played(servers, play)
 
 
+def test_without_automatic_promotion_nobody_joins_directly(servers: Servers) -> None:
+    async def play(on: Stage) -> None:
+        await on.linked("closed", ["p1"])
+        late = await on.client()
+        await late.join(f"closed@{MUC}", "late", wait=False)
+        refused = await late.until(matching("self::c:presence[@type='error']"), "the refusal")
+        assert xpath(refused, "c:error/stanzas:not-allowed")
+        assert "Visitor needs to be allowed by a moderator" in "".join(refused.itertext())
+
+    conf, kept = "/etc/prosody/prosody.cfg.lua", "/etc/prosody/kept"
+    listening = "ss -ltn | grep -q ':5280 '"
+    switch = "s/auto_allow_visitor_promotion = true/auto_allow_visitor_promotion = false/"
+    servers.sh("jms", f"cp -p {conf} {kept}; sed -i '{switch}' {conf}; systemctl restart prosody")
+    try:
+        machines.wait_for(servers, "jms", listening)
+        played(servers, play)
+    finally:
+        servers.sh("jms", f"cp -p {kept} {conf}; systemctl restart prosody")
+        machines.wait_for(servers, "jms", listening)
+
+
 @pytest.mark.parametrize("vnode", ["", "?vnode=v1", "?vnode=v2"])
 def test_bosh_answers_through_nginx(servers: Servers, vnode: str) -> None:
     address = servers.topology.jms.address
