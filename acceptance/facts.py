@@ -13,10 +13,10 @@ from datetime import datetime
 import pytest
 from testinfra.host import Host
 
+from acceptance import remote
 from labctl.model import Node, Role
 
 MARK = "=== "
-COMMAND_SECONDS = 20
 TIME = "%Y %b %d %H:%M:%S"
 
 UNITS_OF_ROLE = {
@@ -170,13 +170,16 @@ def gather(nodes: Sequence[Node], hosts: Mapping[str, Host]) -> dict[str, Facts 
     """The facts of all nodes at once; a text instead says why a node gave none."""
 
     def one(node: Node) -> Facts | str:
-        command = "timeout %s sh -c %s"
-        result = hosts[node.name].run(command, str(COMMAND_SECONDS), script_for(node))
+        try:
+            result = remote.run(hosts[node.name], script_for(node))
+        except remote.SilentNodeError as error:
+            return error.message
         sections = _sections(result.stdout)
         if "listeners" in sections:
             return parse_facts(node.name, sections)
         said = (result.stderr.strip() or result.stdout.strip()).splitlines()
-        return said[-1] if said else f"ssh ended with status {result.rc}"
+        words = said[-1] if said else f"status {result.rc}"
+        return f"Node '{node.name}' did not say how it is: {words}"
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         return dict(zip((node.name for node in nodes), pool.map(one, nodes), strict=True))
@@ -206,7 +209,7 @@ def of(facts: Mapping[str, Facts | str], node: str) -> Facts:
     """A node's facts; the test fails with the node's name where there are none."""
     found = facts[node]
     if isinstance(found, str):
-        pytest.fail(f"Node '{node}' did not answer over ssh: {found}", pytrace=False)
+        pytest.fail(found, pytrace=False)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from testinfra.host import Host
 
+from acceptance import remote
 from labctl.waiting import Deadline, wait_until
 
 T = TypeVar("T")
@@ -15,7 +16,7 @@ T = TypeVar("T")
 
 def ask(jms: Host, path: str) -> Mapping[str, Any]:
     """`GET http://127.0.0.1:8888<path>` on the JMS; empty where Jicofo does not answer."""
-    result = jms.run("curl -sf --max-time 5 http://127.0.0.1:8888%s", path)
+    result = remote.run(jms, "curl -sf --max-time 5 http://127.0.0.1:8888%s", path)
     try:
         data = json.loads(result.stdout)
     except ValueError:
@@ -39,11 +40,6 @@ def bridges_of(jms: Host, room_jid: str) -> set[str]:
     """Nicks of the bridges that a conference is on, from /debug/conference."""
     manager = ask(jms, f"/debug/conference/{room_jid}").get("colibri_session_manager", {})
     return set(manager.get("sessions", {}))
-
-
-def wait_counts(jms: Host, expected: tuple[int, int], *, seconds: float) -> tuple[int, int]:
-    """Wait until `counts` says `expected`; the last answer, whatever it is, at the deadline."""
-    return wait_value(lambda: counts(jms), expected, seconds=seconds)
 
 
 def wait_value(look: Callable[[], T], expected: T, *, seconds: float) -> T:

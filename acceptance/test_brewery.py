@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from testinfra.host import Host
@@ -11,6 +13,7 @@ from acceptance import facts as gathering
 from acceptance import jicofo
 from acceptance.facts import Facts
 from labctl.model import Node, Topology
+from labctl.waiting import Deadline, wait_until
 
 pytestmark = pytest.mark.brewery
 
@@ -18,40 +21,55 @@ READY_SECONDS = 20
 FIRST_HEALTH_CHECK = 60  # seconds after its start a bridge answers /about/health for the first time
 
 
-def test_every_bridge_works(jms: Host, topology: Topology) -> None:
+FIT = {"operational": True, "drain": False, "graceful-shutdown": False, "shutting-down": False}
+
+
+@dataclass(frozen=True)
+class Brewery:
+    """What Jicofo says of its bridges, once that was as expected or the deadline had passed."""
+
+    counts: tuple[int, int]
+    bridges: Mapping[str, Mapping[str, Any]]
+
+    def fitness(self, nick: str) -> dict[str, object]:
+        known = self.bridges.get(nick, {})
+        return {name: known.get(name) for name in FIT}
+
+
+@pytest.fixture(scope="module")
+def brewery(jms: Host, topology: Topology) -> Brewery:
+    """Asked until all is well, at most READY_SECONDS for all tests together."""
+    seen: list[Brewery] = []
+
+    def well() -> bool:
+        seen.append(Brewery(jicofo.counts(jms), jicofo.bridges(jms)))
+        return seen[-1].counts == (len(topology.bridges),) * 2 and all(
+            seen[-1].fitness(nick) == FIT for nick in topology.bridges
+        )
+
+    wait_until(well, deadline=Deadline.after(READY_SECONDS), interval=0.5)
+    return seen[-1]
+
+
+def test_every_bridge_works(brewery: Brewery, topology: Topology) -> None:
     """When this fails, conferences have less capacity than the lab claims, or none at all."""
     expected = len(topology.bridges)
-    seen = jicofo.wait_counts(jms, (expected, expected), seconds=READY_SECONDS)
-    assert seen == (expected, expected), "(bridge_count, operational_bridge_count)"
+    assert brewery.counts == (expected, expected), "(bridge_count, operational_bridge_count)"
 
 
-def test_jicofo_knows_exactly_these_bridges(jms: Host, topology: Topology) -> None:
+def test_jicofo_knows_exactly_these_bridges(brewery: Brewery, topology: Topology) -> None:
     """When this fails, a bridge joined under another name, or one that is not ours joined."""
-    expected = set(topology.bridges)
-    seen = jicofo.wait_value(lambda: set(jicofo.bridges(jms)), expected, seconds=READY_SECONDS)
-    assert seen == expected
+    assert set(brewery.bridges) == set(topology.bridges)
 
 
-def test_bridge_is_fit_for_use(jms: Host, bridge: Node) -> None:
+def test_bridge_is_fit_for_use(brewery: Brewery, bridge: Node) -> None:
     """When this fails, Jicofo keeps this bridge out of new conferences."""
-    nick = str(bridge.bridge)
-    fit: dict[str, object] = {
-        "operational": True,
-        "drain": False,
-        "graceful-shutdown": False,
-        "shutting-down": False,
-    }
-
-    def look() -> dict[str, object]:
-        known = jicofo.bridges(jms).get(nick, {})
-        return {name: known.get(name) for name in fit}
-
-    assert jicofo.wait_value(look, fit, seconds=READY_SECONDS) == fit
+    assert brewery.fitness(str(bridge.bridge)) == FIT
 
 
-def test_versions_are_alike(jms: Host, topology: Topology) -> None:
+def test_versions_are_alike(brewery: Brewery, topology: Topology) -> None:
     """When this fails, Jicofo will not put two of the bridges into one conference."""
-    versions = {nick: facts.get("version") for nick, facts in jicofo.bridges(jms).items()}
+    versions = {nick: facts.get("version") for nick, facts in brewery.bridges.items()}
     assert len(versions) == len(topology.bridges)
     assert len(set(versions.values())) == 1, versions
 

@@ -10,6 +10,7 @@ from pyhocon import ConfigFactory
 from testinfra.host import Host
 
 from acceptance import facts as gathering
+from acceptance import remote
 from acceptance.facts import Facts
 from labctl.model import Topology, VNode
 
@@ -76,7 +77,8 @@ def test_units_are_the_vnodes(topology: Topology, facts: Mapping[str, Facts | st
 
 def test_vnode_answers_through_nginx(jms: Host, topology: Topology, vnode: VNode) -> None:
     """When this fails, no visitor reaches this vnode from outside."""
-    result = jms.run(
+    result = remote.run(
+        jms,
         "curl -s --max-time 5 --resolve %s:443:%s %s",
         topology.domain,
         str(topology.jms.address),

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from acceptance import jicofo
+from acceptance import jicofo, remote
 from acceptance.conftest import Lab
 from labctl.crowd import CrowdError, Kind, Target, View
 from labctl.crowd.sync import SyncCrowd, crowd_in
@@ -47,7 +47,7 @@ class Bridges:
 
     def _systemctl(self, verb: str, nick: str) -> None:
         node = self.nodes[nick]
-        result = self._lab.hosts[node].run("timeout 30 systemctl %s %s", verb, UNIT)
+        result = remote.run(self._lab.hosts[node], "systemctl %s %s", verb, UNIT, seconds=30)
         assert result.rc == 0, f"'systemctl {verb}' on '{node}': {result.stderr.strip()}"
 
 

@@ -9,7 +9,7 @@ import pytest
 from testinfra.host import Host
 
 from acceptance import facts as gathering
-from acceptance import jicofo
+from acceptance import jicofo, remote
 from acceptance.facts import Facts
 from labctl.crowd import Kind, Options, Target, View
 from labctl.crowd.sync import SyncCrowd, crowd_in
@@ -149,7 +149,7 @@ def test_main_and_vnode_are_linked_both_ways(
     back = f"Incoming s2s connection {muc}->"
 
     def look() -> tuple[bool, bool]:
-        log = jms.run("grep -F 's2s connection' /var/log/prosody/prosody.log").stdout
+        log = remote.run(jms, "grep -F 's2s connection' /var/log/prosody/prosody.log").stdout
         ends = {f"{back}{host} complete" for host in (domain, f"conference.{domain}")}
         return there in log, any(end in log for end in ends)
 
