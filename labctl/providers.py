@@ -15,7 +15,7 @@ from labctl.workdir import Workdir
 class ProviderFacts:
     """One row of the table.
 
-    `packages` are Debian's, `ssh_seconds` is how long a started node may take to answer ssh.
+    `ssh_seconds` is how long a started node may take to answer ssh.
     `prepare` makes the host ready before Vagrant starts anything (it gets the machine ids that
     Vagrant remembers and answers which nodes it removed, and why), `clean` removes what is left
     of a lab, `states` answers faster than `vagrant status`, in its words, `start` and
@@ -24,7 +24,6 @@ class ProviderFacts:
     """
 
     provider: Provider
-    packages: tuple[str, ...]
     ssh_seconds: float
     prepare: Callable[[Workdir, Topology, Mapping[str, str]], dict[str, str]]
     clean: Callable[[Workdir], None]
@@ -36,7 +35,6 @@ class ProviderFacts:
 TABLE: Mapping[Provider, ProviderFacts] = {
     Provider.DOCKER: ProviderFacts(
         provider=Provider.DOCKER,
-        packages=("docker.io", "docker-cli", "vagrant", "iproute2", "openssh-client"),
         ssh_seconds=30.0,
         prepare=containers.prepare,
         clean=containers.clean,

@@ -9,16 +9,13 @@ from __future__ import annotations
 import fcntl
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Protocol
-
-import vagrant as python_vagrant
+from typing import Any, Protocol
 
 from labctl.errors import LabError
 from labctl.model import Node, Topology
 from labctl.network import prove_local
-from labctl.process import run
 from labctl.progress import Progress, silent
 from labctl.providers import facts_of
 from labctl.ssh import close_masters, ensure_config, wait_ssh
@@ -30,8 +27,6 @@ RUNNING = "running"
 STOPPED = "stopped"
 NOT_CREATED = "not_created"
 
-HINT = "Install the package 'vagrant', or run 'labctl doctor'."
-TAIL_LINES = 12
 ORPHAN_SECONDS = 60.0
 """How long a Vagrant that outlived its labctl may take to end."""
 
@@ -58,56 +53,6 @@ class Machines(Protocol):
     def ssh_config(self, node: str) -> dict[str, str]:
         """The ssh options that Vagrant itself uses for a node."""
         ...
-
-
-class Vagrant(python_vagrant.Vagrant):
-    """python-vagrant that starts its programs through `labctl.process`."""
-
-    def __init__(
-        self,
-        root: Path,
-        *,
-        env: Mapping[str, str],
-        lock: Path,
-        log: Path,
-        on_line: Callable[[str], None],
-    ) -> None:
-        super().__init__(root=str(root), env=dict(env))  # type: ignore[no-untyped-call]
-        self._lock = lock
-        self._log = log
-        self._on_line = on_line
-
-    def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
-        argv = self._make_vagrant_command(args)
-        root = Path(self.root)
-        result = run(
-            argv,
-            cwd=root,
-            env=self.env,
-            check=False,
-            log=self._log,
-            on_line=self._on_line,
-            hint=HINT,
-        )
-        if result.code != 0:
-            raise describe_failure(result.output, log=self._log)
-
-    def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
-        argv = self._make_vagrant_command(args)
-        return run(argv, cwd=Path(self.root), env=self.env, hint=HINT).output
-
-    def _stream_vagrant_command(self, args: Sequence[str | None]) -> Iterator[str]:
-        raise NotImplementedError("Lines are handed to 'on_line' instead.")
-
-    def _make_vagrant_command(self, args: Sequence[str | None]) -> list[str]:
-        # The lock goes to Vagrant and its children: one that outlives a killed labctl is seen.
-        return [
-            "flock",
-            "--no-fork",
-            str(self._lock),
-            "vagrant",
-            *(arg for arg in args if arg is not None),
-        ]
 
 
 class VagrantMachines:
@@ -150,7 +95,7 @@ class VagrantMachines:
         if missing:
             # With the provider named, Vagrant does not ask the engine's version for each node.
             vagrant, names = self._vagrant(progress), pattern(missing)
-            vagrant.up(names, provider=self._facts.provider)  # type: ignore[no-untyped-call]
+            vagrant.up(names, provider=self._facts.provider)
         wait_ssh(wanted, deadline=Deadline.after(self._facts.ssh_seconds))
 
     def halt(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
@@ -170,7 +115,7 @@ class VagrantMachines:
         # forgets.
         self._facts.clean(self._workdir)
         if self._known_ids():
-            self._vagrant(progress).destroy()  # type: ignore[no-untyped-call]
+            self._vagrant(progress).destroy()
         shutil.rmtree(self._workdir.vagrant, ignore_errors=True)
 
     def states(self) -> dict[str, str]:
@@ -179,13 +124,16 @@ class VagrantMachines:
 
     def ssh_config(self, node: str) -> dict[str, str]:
         vagrant = self._vagrant(silent)
-        config: dict[str, str] = vagrant.conf(vm_name=node)  # type: ignore[no-untyped-call]
+        config: dict[str, str] = vagrant.conf(vm_name=node)
         return config
 
-    def _vagrant(self, progress: Progress) -> Vagrant:
+    def _vagrant(self, progress: Progress) -> Any:
         def on_line(line: str) -> None:
             if said := parse_line(line):
                 progress("machines", said[1], node=said[0])
+
+        # Late: see the module's first lines.
+        from labctl.vagrantcommand import Vagrant
 
         return Vagrant(self._root, env=self._env(), lock=self._lock, log=self.log, on_line=on_line)
 
@@ -237,29 +185,6 @@ def parse_line(line: str) -> tuple[str, str] | None:
     """The node and what Vagrant says of it, from a line such as `==> jvb1: Starting...`."""
     found = re.match(r"==> ([^:\s]+): (\S.*)", line)
     return (found[1], found[2]) if found else None
-
-
-def describe_failure(output: str, *, log: Path) -> LabError:
-    """What a person needs of Vagrant's failure: the nodes by name, their reasons, the log."""
-    # Vagrant runs nodes in parallel and tells their errors one after another at the end.
-    _, *blocks = re.split(r"error occurred while executing the action on the '([^']+)'", output)
-    reasons = [
-        f"'{name}': {_reason(text)}" for name, text in zip(blocks[::2], blocks[1::2], strict=True)
-    ]
-    if not reasons:
-        said = [line for line in output.splitlines() if line.strip()][-TAIL_LINES:]
-        reasons = ["Vagrant said:", *said]
-    lines = "".join(f"\n    {line}" for line in reasons)
-    return LabError(f"Vagrant could not run the lab's machines.{lines}", log=log)
-
-
-def _reason(text: str) -> str:
-    """The line of a node's error that says most: what the program said that Vagrant ran."""
-    if found := re.search(r"^Stderr: (.*?)^Stdout:", text, re.MULTILINE | re.DOTALL):
-        said = [line.strip() for line in found[1].splitlines() if line.strip()]
-        return next((line for line in said if "rror" in line), " ".join(said[:1]))
-    said = [line.strip() for line in text.splitlines() if line.strip()]
-    return " ".join(said[1:4])
 
 
 def ensure_plain_vagrant(workdir: Workdir, *, root: Path = ROOT) -> None:

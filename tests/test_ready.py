@@ -15,7 +15,7 @@ RUNNING = UnitState("active", "running", 0, "enabled", datetime(2026, 11, 21, 13
 
 
 def good_states() -> dict[str, NodeState]:
-    ports = {22, 80, 443, 5222, 5269, 8888, 52221, 52222, 52691, 52692, 52801, 52802}
+    ports = {22, 80, 443, 5222, 5269, 5280, 8888, 52221, 52222, 52691, 52692, 52801, 52802}
     stats = {"bridge_selector": {"bridge_count": 2, "operational_bridge_count": 2}}
     return {
         node.name: NodeState(

@@ -16,13 +16,13 @@ from labctl.model import Role, Spec
 from labctl.ssh import ensure_config
 from labctl.sshkeys import ensure_keys
 from labctl.vagrant import (
-    describe_failure,
     ensure_plain_vagrant,
     parse_line,
     pattern,
     remove_plain_vagrant,
     wait_unlocked,
 )
+from labctl.vagrantcommand import describe_failure
 from labctl.waiting import Deadline
 from labctl.workdir import ROOT, Workdir
 

@@ -47,7 +47,7 @@ def _units(node: Node, state: NodeState) -> Signal:
 def _ports(node: Node, state: NodeState) -> Signal:
     wanted = {22}
     if node.role is Role.JMS:
-        wanted |= {80, 443, 5222, 5269, 8888}
+        wanted |= {80, 443, 5222, 5269, 5280, 8888}
     for vnode in node.vnodes:
         wanted |= {vnode.c2s_port, vnode.s2s_port, vnode.http_port}
     missing = sorted(wanted - state.ports)

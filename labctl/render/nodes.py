@@ -22,6 +22,7 @@ JVB_CONF = "/etc/jitsi/videobridge/jvb.conf"
 JICOFO_CONF = "/etc/jitsi/jicofo/jicofo.conf"
 PROSODY_CONF = "/etc/prosody/prosody.cfg.lua"
 VNODE_UNIT = "/etc/systemd/system/prosody-v@.service"
+PROSODY_LIMITS = "/etc/systemd/system/prosody.service.d/labctl.conf"
 PROSODY_DATA = "/var/lib/prosody"
 VNODE_AUTH = f"auth.{VNODE_DOMAIN}"
 
@@ -176,6 +177,7 @@ def _jms(renderer: _Renderer) -> Tree:
     )
     files = (
         renderer.file(PROSODY_CONF, "jms/prosody.cfg.lua.j2", group="prosody", mode=0o640),
+        renderer.file(PROSODY_LIMITS, "jms/prosody-limits.conf.j2"),
         *renderer.pair(domain, f"{certs}/{domain}", group="prosody"),
         *renderer.pair(auth, f"{certs}/{auth}", group="prosody"),
         *renderer.pair(domain, f"{meet}/{domain}", group="root"),
@@ -192,7 +194,7 @@ def _jms(renderer: _Renderer) -> Tree:
     )  # fmt: skip
     # A module list is read at start only, so a reload would not do; accounts are read at every
     # login and need nothing.  The roster is cached with focus's session.
-    prosody_when = (PROSODY_CONF, f"{certs}/*", roster.path)
+    prosody_when = (PROSODY_CONF, PROSODY_LIMITS, f"{certs}/*", roster.path)
     nginx_when = ("/etc/nginx/*", f"{meet}/*.crt", f"{meet}/*.key")
     return Tree(
         node=renderer.node.name,
@@ -201,7 +203,7 @@ def _jms(renderer: _Renderer) -> Tree:
         links=(Link(f"{enabled}/{domain}.conf", f"../sites-available/{domain}.conf"),),
         absent=(f"{enabled}/default",),
         units=(
-            Unit("prosody.service", 1, prosody_when, ports=(5222, 5269)),
+            Unit("prosody.service", 1, prosody_when, ports=(5222, 5269, 5280)),
             Unit("nginx.service", 1, nginx_when, "reload", (80, 443)),
             Unit("jicofo.service", 2, (JICOFO_CONF, CA_FILE), ports=(8888,)),
             bridge_unit,

@@ -1,0 +1,92 @@
+"""The `vagrant` command through python-vagrant, its programs started by `labctl.process`.
+
+A module of its own, because python-vagrant looks for the command when it is imported and
+complains on standard error where Vagrant is not installed yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import vagrant as python_vagrant
+
+from labctl.errors import LabError
+from labctl.process import run
+
+HINT = "Install the package 'vagrant', or run 'labctl doctor'."
+TAIL_LINES = 12
+
+
+class Vagrant(python_vagrant.Vagrant):
+    """python-vagrant that starts its programs through `labctl.process`."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        env: Mapping[str, str],
+        lock: Path,
+        log: Path,
+        on_line: Callable[[str], None],
+    ) -> None:
+        super().__init__(root=str(root), env=dict(env))  # type: ignore[no-untyped-call]
+        self._lock = lock
+        self._log = log
+        self._on_line = on_line
+
+    def _call_vagrant_command(self, args: Sequence[str | None]) -> None:
+        argv = self._make_vagrant_command(args)
+        root = Path(self.root)
+        result = run(
+            argv,
+            cwd=root,
+            env=self.env,
+            check=False,
+            log=self._log,
+            on_line=self._on_line,
+            hint=HINT,
+        )
+        if result.code != 0:
+            raise describe_failure(result.output, log=self._log)
+
+    def _run_vagrant_command(self, args: Sequence[str | None]) -> str:
+        argv = self._make_vagrant_command(args)
+        return run(argv, cwd=Path(self.root), env=self.env, hint=HINT).output
+
+    def _stream_vagrant_command(self, args: Sequence[str | None]) -> Iterator[str]:
+        raise NotImplementedError("Lines are handed to 'on_line' instead.")
+
+    def _make_vagrant_command(self, args: Sequence[str | None]) -> list[str]:
+        # The lock goes to Vagrant and its children: one that outlives a killed labctl is seen.
+        return [
+            "flock",
+            "--no-fork",
+            str(self._lock),
+            "vagrant",
+            *(arg for arg in args if arg is not None),
+        ]
+
+
+def describe_failure(output: str, *, log: Path) -> LabError:
+    """What a person needs of Vagrant's failure: the nodes by name, their reasons, the log."""
+    # Vagrant runs nodes in parallel and tells their errors one after another at the end.
+    _, *blocks = re.split(r"error occurred while executing the action on the '([^']+)'", output)
+    reasons = [
+        f"'{name}': {_reason(text)}" for name, text in zip(blocks[::2], blocks[1::2], strict=True)
+    ]
+    if not reasons:
+        said = [line for line in output.splitlines() if line.strip()][-TAIL_LINES:]
+        reasons = ["Vagrant said:", *said]
+    lines = "".join(f"\n    {line}" for line in reasons)
+    return LabError(f"Vagrant could not run the lab's machines.{lines}", log=log)
+
+
+def _reason(text: str) -> str:
+    """The line of a node's error that says most: what the program said that Vagrant ran."""
+    if found := re.search(r"^Stderr: (.*?)^Stdout:", text, re.MULTILINE | re.DOTALL):
+        said = [line.strip() for line in found[1].splitlines() if line.strip()]
+        return next((line for line in said if "rror" in line), " ".join(said[:1]))
+    said = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(said[1:4])
