@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+NOTICE = "notice"
+"""The phase of what must not be overlooked, such as stand-ins in place of Jitsi's packages."""
+
 
 class Progress(Protocol):
     """Something that takes lines about the work.

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from labctl.lab.current import current_lab
+from labctl.progress import NOTICE
 from labctl.workdir import Workdir
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,6 +49,9 @@ class Console:
     last: tuple[str, str | None] | None = None
 
     def __call__(self, phase: str, message: str, *, node: str | None = None) -> None:
+        if phase == NOTICE:
+            self._notice(message)
+            return
         seconds = f"{time.monotonic() - self.started:6.1f}s"
         again = (phase, node) == self.last
         self.last = (phase, node)
@@ -55,3 +59,11 @@ class Console:
         who = click.style(f"{node or '':<10}", bold=not again)
         click.echo(f"{click.style(seconds, dim=True)}  {head} {who} {message}", err=True)
         sys.stderr.flush()
+
+    def _notice(self, message: str) -> None:
+        """A block that cannot be overlooked."""
+        rule = "!" * 78
+        click.secho(f"\n{rule}", fg="yellow", err=True)
+        for line in message.splitlines():
+            click.secho(f"!  {line}", fg="yellow", bold=True, err=True)
+        click.secho(f"{rule}\n", fg="yellow", err=True)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 
 from labctl.engine import ensure_engine
+from labctl.errors import LabError
 from labctl.host import ensure_host
 from labctl.imageplan import Installed
 from labctl.images import ensure_images, image_packages
-from labctl.model import Provider, Role, Spec
-from labctl.progress import Progress
+from labctl.model import PackageSource, Provider, Role, Spec, Topology
+from labctl.progress import NOTICE, Progress
+
+KEPT = (
+    "This lab was made of STAND-INS, not Jitsi's software, and keeps them; "
+    "'labctl up --refresh' asks Jitsi's repository again."
+)
 
 
 def ensure_provider(provider: Provider, *, progress: Progress) -> None:
@@ -29,21 +36,38 @@ def roles_of(spec: Spec) -> tuple[Role, ...]:
 
 
 def ensure_images_of(
-    spec: Spec, *, progress: Progress, refresh: bool = False, log_dir: Path | None = None
+    spec: Spec, *, progress: Progress, refresh: bool = False, running: Topology | None = None
 ) -> dict[Role, str]:
-    """The image of every role that the lab needs, baked where it is missing."""
+    """The image of every role that the lab needs, baked where it is missing.
+
+    `running` is the lab as it was brought up the last time: with source 'auto' a lab that was
+    made of stand-ins stays what it is until `refresh`, whether or not Jitsi's repository has
+    begun to answer.  A class does not get another lab because somebody changed a setting.
+    """
 
     def tell(phase: str, message: str) -> None:
-        progress("images", message, node=phase)
+        progress(phase if phase == NOTICE else "images", message, node=phase)
 
-    return ensure_images(
-        roles_of(spec), spec.packages, progress=tell, force=refresh, log_dir=log_dir
-    )
+    packages = spec.packages
+    if packages.source is PackageSource.AUTO and not refresh and _has_stand_ins(running):
+        packages = replace(packages, source=PackageSource.STAND_INS)
+        progress(NOTICE, KEPT)
+    return ensure_images(roles_of(spec), packages, progress=tell, force=refresh)
 
 
-def packages_of(images: dict[Role, str]) -> dict[str, Installed]:
+def packages_of(images: Mapping[Role, str]) -> dict[str, Installed]:
     """What the images hold, by package."""
     found: dict[str, Installed] = {}
     for reference in images.values():
         found |= image_packages(reference)
     return found
+
+
+def _has_stand_ins(topology: Topology | None) -> bool:
+    if topology is None or not topology.jms.image:
+        return False
+    try:
+        return any(item.stand_in for item in image_packages(topology.jms.image).values())
+    except LabError:
+        # The image has gone: nothing to keep.
+        return False

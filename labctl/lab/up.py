@@ -49,7 +49,8 @@ def bring_up(
     with timings.phase("host"):
         ensure_provider(spec.provider, progress=progress)
     with timings.phase("images"):
-        images = ensure_images_of(spec, progress=progress, refresh=refresh)
+        last = workdir.load_topology() if workdir.exists() else None
+        images = ensure_images_of(spec, progress=progress, refresh=refresh, running=last)
         packages = packages_of(images)
     with timings.phase("render"):
         topology = resolve(spec).with_images(images)
