@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from labctl.cli.common import Console, json_option
+from labctl.cli.common import json_option, progress_shown
 from labctl.cli.up import read_spec, spec_options
 from labctl.workdir import Workdir, locked
 
@@ -28,9 +28,9 @@ def build_command(*, refresh: bool, as_json: bool, **options: Any) -> None:
     from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
 
     spec, _ = read_spec(options)
-    console = Console()
-    ensure_provider(spec.provider, progress=console)
-    images = ensure_images_of(spec, progress=console, refresh=refresh)
+    with progress_shown() as progress:
+        ensure_provider(spec.provider, progress=progress)
+        images = ensure_images_of(spec, progress=progress, refresh=refresh)
     if as_json:
         packages = {
             name: {"version": item.version, "source": str(item.origin)}

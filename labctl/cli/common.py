@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import click
 
 from labctl.lab.current import current_lab
-from labctl.progress import NOTICE
+from labctl.progress import NOTICE, Progress
 from labctl.workdir import Workdir
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,32 +40,33 @@ def workdir_of(lab: str | None) -> Workdir:
     return Workdir.of(lab or current_lab())
 
 
+@contextmanager
+def progress_shown() -> Iterator[Progress]:
+    """Progress on standard error: a board on a terminal, plain lines elsewhere."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        from labctl.cli.board import Board
+
+        with Board() as board:
+            yield board
+    else:
+        yield Console()
+
+
 @dataclass(slots=True)
 class Console:
-    """Progress on standard error: seconds since the start, phase, node, message.
-
-    On a terminal phases have colours and what repeats is dimmed; elsewhere lines are plain.
-    """
+    """Plain lines: seconds since the start, phase, node, message."""
 
     started: float = field(default_factory=time.monotonic)
-    last: tuple[str, str | None] | None = None
 
     def __call__(self, phase: str, message: str, *, node: str | None = None) -> None:
         if phase == NOTICE:
             self._notice(message)
             return
-        seconds = f"{time.monotonic() - self.started:6.1f}s"
-        again = (phase, node) == self.last
-        self.last = (phase, node)
-        head = click.style(f"{phase:<9}", fg="cyan", dim=again)
-        who = click.style(f"{node or '':<10}", bold=not again)
-        click.echo(f"{click.style(seconds, dim=True)}  {head} {who} {message}", err=True)
-        sys.stderr.flush()
+        seconds = time.monotonic() - self.started
+        click.echo(f"{seconds:6.1f}s  {phase:<9} {node or '':<10} {message}", err=True)
 
     def _notice(self, message: str) -> None:
         """A block that cannot be overlooked."""
         rule = "!" * 78
-        click.secho(f"\n{rule}", fg="yellow", err=True)
-        for line in message.splitlines():
-            click.secho(f"!  {line}", fg="yellow", bold=True, err=True)
-        click.secho(f"{rule}\n", fg="yellow", err=True)
+        lines = "\n".join(f"!  {line}" for line in message.splitlines())
+        click.echo(f"\n{rule}\n{lines}\n{rule}\n", err=True)

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from labctl.cli.common import Console, json_option, lab_option, workdir_of
+from labctl.cli.common import json_option, lab_option, progress_shown, workdir_of
 
 
 @click.command("status")
@@ -42,7 +42,9 @@ def logs_command(node: str | None, lab: str | None) -> None:
     workdir = workdir_of(lab)
     topology = workdir.load_topology()
     if node is None:
-        click.echo(collect_logs(workdir, topology, progress=Console()))
+        with progress_shown() as progress:
+            folder = collect_logs(workdir, topology, progress=progress)
+        click.echo(folder)
         return
     check_node(workdir, node)
     click.echo(node_log(workdir, topology.node(node)), nl=False)
@@ -65,7 +67,8 @@ def doctor_command(*, provider: str, network: str, fix: bool, as_json: bool) -> 
 
     spec, _ = load_spec(None, {"provider": provider, "network": network})
     if fix:
-        ensure_provider(spec.provider, progress=Console())
+        with progress_shown() as progress:
+            ensure_provider(spec.provider, progress=progress)
     from dataclasses import asdict
 
     from labctl.doctor import examine, render_checks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labctl.cli.common import Console, lab_option, workdir_of
+from labctl.cli.common import lab_option, progress_shown, workdir_of
 from labctl.workdir import Workdir, locked
 
 
@@ -17,10 +17,10 @@ def halt_command(lab: str | None) -> None:
     labctl halt
     """
     workdir = _existing(lab)
-    with locked(workdir, what="halt"):
+    with locked(workdir, what="halt"), progress_shown() as progress:
         from labctl.vagrant import VagrantMachines
 
-        VagrantMachines(workdir, workdir.load_topology()).halt(progress=Console())
+        VagrantMachines(workdir, workdir.load_topology()).halt(progress=progress)
     click.echo(f"Lab '{workdir.lab}' is halted; 'labctl up' starts it again.")
 
 
@@ -48,10 +48,10 @@ def destroy_command(lab: str | None) -> None:
 
 def _remove(lab: str | None, *, what: str, forget: bool) -> None:
     workdir = _existing(lab)
-    with locked(workdir, what=what):
+    with locked(workdir, what=what), progress_shown() as progress:
         from labctl.lab.up import tear_down
 
-        tear_down(workdir, progress=Console(), forget=forget)
+        tear_down(workdir, progress=progress, forget=forget)
     left = "nothing of it is left" if forget else "'labctl up' makes it again"
     click.echo(f"Lab '{workdir.lab}' is down; {left}.")
 

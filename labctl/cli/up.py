@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from labctl.cli.common import Console, json_option, lab_option
+from labctl.cli.common import json_option, lab_option, progress_shown
 from labctl.imageplan import Installed
 from labctl.lab.current import current_lab
 from labctl.lab.saved import load_saved
@@ -93,11 +93,10 @@ def up_command(*, refresh: bool, as_json: bool, **options: Any) -> None:
     """
     spec, data = read_spec(options)
     workdir = Workdir.of(spec.lab)
-    console = Console()
-    with locked(workdir, what="up"):
+    with locked(workdir, what="up"), progress_shown() as progress:
         from labctl.lab.up import bring_up
 
-        brought = bring_up(spec, data, workdir=workdir, progress=console, refresh=refresh)
+        brought = bring_up(spec, data, workdir=workdir, progress=progress, refresh=refresh)
     topology, seconds = brought.topology, brought.timings.seconds
     if as_json:
         click.echo(json.dumps({"lab": spec.lab, "ready": True, "seconds": seconds}, indent=2))
