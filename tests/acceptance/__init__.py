@@ -1,0 +1,1 @@
+"""Tests of what the acceptance suite is built from."""
