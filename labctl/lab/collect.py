@@ -13,14 +13,17 @@ from labctl.ssh import run_on
 from labctl.workdir import Workdir, write_file
 
 # Whole files: a failure's cause is often far above its last line.  Secrets are in none of them.
+# All of it as root: the user may not even list the folders of Jitsi's and Prosody's logs.
+# The clock's line has the node's time, its zone, and the time of the machine that asks.
 _SCRIPT = """
+echo "##### clock $(date '+%s.%N %z') asked ASKED"
 for file in /var/log/jitsi/*.log /var/log/prosody*/prosody.* /var/log/nginx/*.log; do
-  sudo test -s "$file" || continue
-  echo "##### $file"; sudo cat "$file"
+  test -s "$file" || continue
+  echo "##### $file"; cat "$file"
 done
 echo "##### systemctl --failed"; systemctl --failed --no-pager --plain
-echo "##### journal"; sudo journalctl -b --no-pager -o short-precise -n 2000 2>/dev/null
-echo "##### sockets"; sudo ss -ltunp
+echo "##### journal"; journalctl -b --no-pager -o short-precise -n 2000 2>/dev/null
+echo "##### sockets"; ss -ltunp
 """
 
 
@@ -42,7 +45,8 @@ def collect_logs(workdir: Workdir, topology: Topology, *, progress: Progress) ->
 
 def node_log(workdir: Workdir, node: Node) -> str:
     """Everything one node logged, or why it could not be asked."""
+    script = _SCRIPT.replace("ASKED", f"{time.time():.3f}")
     try:
-        return run_on(workdir, node.name, _SCRIPT, timeout=60, check=False).output
+        return run_on(workdir, node.name, script, sudo=True, timeout=60, check=False).output
     except LabError as error:
         return f"{error.message}\n"
