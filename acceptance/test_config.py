@@ -39,7 +39,7 @@ def vnodes_of_nginx(facts: Facts) -> tuple[dict[str, str], dict[str, str]]:
 def test_jicofo_names_the_vnodes(topology: Topology, facts: Mapping[str, Facts | str]) -> None:
     """When this fails, a vnode that runs is never used, or one is used that does not run."""
     expected = {
-        vnode.name: (str(node.address), vnode.c2s_port, vnode.domain)
+        vnode.name: (str(node.vnode_address), vnode.c2s_port, vnode.domain)
         for vnode, node in topology.vnode_nodes()
     }
     assert vnodes_of_jicofo(gathering.of(facts, "jms")) == expected
@@ -50,7 +50,7 @@ def test_main_prosody_reaches_the_vnodes(
 ) -> None:
     """When this fails, visitors of a vnode are let in but see and hear nobody."""
     expected = {
-        f"{prefix}{vnode.domain}": f"tcp://{node.address}:{vnode.s2s_port}"
+        f"{prefix}{vnode.domain}": f"tcp://{node.vnode_address}:{vnode.s2s_port}"
         for vnode, node in topology.vnode_nodes()
         for prefix in ("", "conference.", "polls.")
     }
@@ -62,7 +62,8 @@ def test_nginx_reaches_the_vnodes(topology: Topology, facts: Mapping[str, Facts 
     """When this fails, visitors get HTTP 502, or land on the main Prosody and are refused."""
     mapped, upstreams = vnodes_of_nginx(gathering.of(facts, "jms"))
     expected = {
-        vnode.name: f"{node.address}:{vnode.http_port}" for vnode, node in topology.vnode_nodes()
+        vnode.name: f"{node.vnode_address}:{vnode.http_port}"
+        for vnode, node in topology.vnode_nodes()
     }
     assert (set(mapped.values()), upstreams) == (set(expected), expected)
     assert all(name == server for name, server in mapped.items())

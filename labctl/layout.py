@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.model import Node, Role, Spec, Topology, VNode
+from labctl.model import Node, Role, Spec, Topology, VisitorsLayout, VNode
 
 # Offsets in the lab's network: the how-to has the JMS at .105 and bridges from .106 on.
 JMS_OFFSET = 105
@@ -13,23 +13,27 @@ MAX_VNODES = 64
 
 
 def resolve(spec: Spec) -> Topology:
-    """Lay out the nodes of a checked spec: JMS .105, bridges from .106, visitors from .201."""
-    network = spec.network
-    nodes = [Node("jms", Role.JMS, network[JMS_OFFSET], spec.sizes[Role.JMS], bridge="jvb")]
+    """Lay out the nodes of a checked spec: JMS .105, bridges from .106, visitors from .201.
+
+    In the layout `local` the JMS holds all vnodes and there are no nodes for visitors.
+    """
+    network, size = spec.network, spec.sizes[Role.JMS]
+    vnodes = tuple(VNode(i + 1) for i in range(spec.visitors))
+    local = vnodes if spec.visitors_layout is VisitorsLayout.LOCAL else ()
+    nodes = [Node("jms", Role.JMS, network[JMS_OFFSET], size, bridge="jvb", vnodes=local)]
     for i in range(spec.jvbs):
         name = f"jvb{i + 1}"
         address = network[FIRST_JVB_OFFSET + i]
         nodes.append(Node(name, Role.JVB, address, spec.sizes[Role.JVB], bridge=name))
-    vnodes = [VNode(i + 1) for i in range(spec.visitors)]
-    per_node = spec.visitors_per_node
-    for i, first in enumerate(range(0, spec.visitors, per_node)):
+    apart, per_node = vnodes[len(local) :], spec.visitors_per_node
+    for i, first in enumerate(range(0, len(apart), per_node)):
         nodes.append(
             Node(
                 f"visitors{i + 1}",
                 Role.VISITORS,
                 network[FIRST_VISITORS_OFFSET + i],
                 spec.sizes[Role.VISITORS],
-                vnodes=tuple(vnodes[first : first + per_node]),
+                vnodes=apart[first : first + per_node],
             )
         )
     return Topology(

@@ -14,6 +14,8 @@ from typing import Any
 
 TOPOLOGY_FORMAT = 1
 
+LOOPBACK = IPv4Address("127.0.0.1")
+
 HOST_OFFSET = 1
 """Where the machine that runs labctl stands in the lab's network."""
 
@@ -38,6 +40,14 @@ class Provider(StrEnum):
     DOCKER = "docker"
     LIBVIRT = "libvirt"
     VIRTUALBOX = "virtualbox"
+
+
+class VisitorsLayout(StrEnum):
+    """Where the visitor Prosodies run."""
+
+    NODES = "nodes"
+    LOCAL = "local"
+    """On the JMS itself, on loopback, as upstream's `pre-configure.sh` makes them."""
 
 
 class PackageSource(StrEnum):
@@ -100,18 +110,34 @@ class Size:
     cpus: int
 
 
+JITSI_REPOSITORY = "https://download.jitsi.org"
+"""Jitsi's handbook, "Self-Hosting Guide - Debian/Ubuntu server"."""
+
+JITSI_KEY = "FFD65A0DA2BEBDEB73D44C8BB4D2D216F1FD7806"
+"""Fingerprint of the key that has signed Jitsi's repository since April 2021.
+
+Jitsi does not publish it (jitsi-meet#9084).  Its last sixteen digits stand in what apt says of
+the repository's signature (jitsi-videobridge#1634); the whole is from those who pin it
+(Freifunk Munich's Salt states).  Where the repository has a newer key, `packages.key` names it.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Packages:
     """Which Jitsi packages the images hold.
 
-    `path` is the directory of .deb files for source `debs`; `versions` pins package names to
-    exact versions.
+    For source `debs`, `path` is the directory of .deb files, or `files` are these files.
+    `versions` pins package names to exact versions.  `repository` is where source `jitsi` is,
+    `key` the fingerprint of what signs it.
     """
 
     source: PackageSource = PackageSource.AUTO
     channel: Channel = Channel.STABLE
     path: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    repository: str = JITSI_REPOSITORY
+    key: str = JITSI_KEY
 
 
 DEFAULT_SIZES: Mapping[Role, Size] = {
@@ -132,6 +158,7 @@ class Spec:
     jvbs: int = 2
     visitors: int = 8
     visitors_per_node: int = 8
+    visitors_layout: VisitorsLayout = VisitorsLayout.NODES
     max_participants: int = 30
     relays: bool = False
     packages: Packages = field(default_factory=Packages)
@@ -154,6 +181,11 @@ class Node:
     bridge: str | None = None
     vnodes: tuple[VNode, ...] = ()
     image: str = ""
+
+    @property
+    def vnode_address(self) -> IPv4Address:
+        """Where Jicofo, nginx and the main Prosody reach the vnodes that the node holds."""
+        return LOOPBACK if self.role is Role.JMS else self.address
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +259,9 @@ class Topology:
                 "channel": str(self.packages.channel),
                 "path": self.packages.path,
                 "versions": dict(self.packages.versions),
+                "files": list(self.packages.files),
+                "repository": self.packages.repository,
+                "key": self.packages.key,
             },
             "hosts": {name: str(address) for name, address in self.hosts.items()},
             "nodes": [_node_to_json(node) for node in self.nodes],
@@ -250,6 +285,9 @@ class Topology:
                 channel=Channel(packages["channel"]),
                 path=packages["path"],
                 versions=dict(packages["versions"]),
+                files=tuple(packages.get("files", ())),
+                repository=packages.get("repository", JITSI_REPOSITORY),
+                key=packages.get("key", JITSI_KEY),
             ),
             nodes=tuple(_node_from_json(node) for node in data["nodes"]),
         )

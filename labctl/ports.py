@@ -77,7 +77,8 @@ def declared_ports(topology: Topology, node: Node) -> tuple[Port, ...]:
         if topology.relays:
             nginx = Origin.SELF if node.role is Role.JMS else Origin.JMS
             ports.append(Port(Proto.TCP, BRIDGE_WEBSOCKET_PORT, nginx, "jitsi-videobridge2"))
-    for vnode in node.vnodes:
+    # Vnodes on the JMS are on loopback: their ports are nobody else's business.
+    for vnode in node.vnodes if node.role is Role.VISITORS else ():
         ports += [
             Port(Proto.TCP, number, Origin.JMS, f"prosody-v@{vnode.index}")
             for number in (vnode.c2s_port, vnode.s2s_port, vnode.http_port)

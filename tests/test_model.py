@@ -5,7 +5,7 @@ import json
 import pytest
 
 from labctl.layout import resolve
-from labctl.model import Role, Spec, Topology, VNode
+from labctl.model import Role, Spec, Topology, VisitorsLayout, VNode
 
 
 def test_the_how_to_lab_has_the_how_to_addresses() -> None:
@@ -29,6 +29,18 @@ def test_vnodes_are_spread_over_nodes_in_order() -> None:
         "visitors2": ["v5", "v6", "v7", "v8"],
         "visitors3": ["v9", "v10"],
     }
+
+
+def test_local_vnodes_are_on_the_jms_and_on_loopback() -> None:
+    topology = resolve(Spec(jvbs=1, visitors=12, visitors_layout=VisitorsLayout.LOCAL))
+    assert [node.name for node in topology.nodes] == ["jms", "jvb1"]
+    assert [vnode.index for vnode in topology.jms.vnodes] == list(range(1, 13))
+    assert {str(node.vnode_address) for _, node in topology.vnode_nodes()} == {"127.0.0.1"}
+
+
+def test_vnodes_of_a_node_are_at_its_address() -> None:
+    topology = resolve(Spec(visitors=1))
+    assert str(topology.node("visitors1").vnode_address) == "192.168.56.201"
 
 
 def test_a_lab_without_bridges_and_vnodes_is_a_jms() -> None:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from labctl.layout import resolve
-from labctl.model import Spec
+from labctl.model import Spec, VisitorsLayout
 from labctl.ports import Origin, Proto, declared_ports, origin_addresses, reachable
 
 
@@ -24,6 +24,12 @@ def numbers(name: str, **wishes: object) -> set[str]:
             {},
             {"22/tcp", "80/tcp", "443/tcp", "5222/tcp", "5269/tcp", "10000/udp"},
             id="jms",
+        ),
+        pytest.param(
+            "jms",
+            {"visitors": 10, "visitors_layout": VisitorsLayout.LOCAL},
+            {"22/tcp", "80/tcp", "443/tcp", "5222/tcp", "5269/tcp", "10000/udp"},
+            id="jms with ten vnodes on loopback",
         ),
         pytest.param("jvb1", {}, {"22/tcp", "10000/udp"}, id="jvb"),
         pytest.param("jvb1", {"relays": True}, {"22/tcp", "9090/tcp", "10000/udp"}, id="relay"),

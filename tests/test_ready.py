@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from labctl.layout import resolve
-from labctl.model import Spec
+from labctl.model import Spec, VisitorsLayout
 from labctl.ready.probe import NodeState, UnitState, expected_units, parse_probe
 from labctl.ready.signals import judge
 
@@ -71,6 +71,11 @@ def test_what_is_missing_is_named(
     states = good_states()
     states[node] = replace(states[node], **change)  # type: ignore[arg-type]
     assert missing(states) == expected
+
+
+def test_the_jms_runs_the_vnodes_that_it_holds() -> None:
+    topology = resolve(Spec(jvbs=0, visitors=2, visitors_layout=VisitorsLayout.LOCAL))
+    assert expected_units(topology.jms)[-2:] == ("prosody-v@1.service", "prosody-v@2.service")
 
 
 def test_a_failed_module_of_an_earlier_start_is_not_held_against_prosody() -> None:

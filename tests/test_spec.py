@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import SpecError
-from labctl.model import Packages, PackageSource, Role, Size
+from labctl.model import Packages, PackageSource, Role, Size, VisitorsLayout
 from labctl.spec import load_spec, spec_from_data
 
 
@@ -56,6 +56,15 @@ def test_what_was_saved_stands_in_for_a_missing_lab_conf() -> None:
     assert (spec.jvbs, spec.visitors, spec.visitors_per_node) == (5, 3, 2)
 
 
+def test_the_layout_may_be_said_by_flag_and_by_lab_conf(tmp_path: Path) -> None:
+    assert load_spec(None, {})[0].visitors_layout is VisitorsLayout.NODES
+    conf = write(tmp_path / "lab.conf", "visitors { count = 64, per_node = 1, layout = local }\n")
+    assert load_spec(conf, {})[0].visitors_layout is VisitorsLayout.LOCAL
+    _, saved = load_spec(None, {"visitors": 12, "visitors-layout": "local"})
+    spec, _ = load_spec(None, {"visitors": 10}, saved=saved)
+    assert (spec.visitors, spec.visitors_layout) == (10, VisitorsLayout.LOCAL)
+
+
 def test_lab_conf_makes_what_was_saved_count_for_nothing(tmp_path: Path) -> None:
     conf = write(tmp_path / "lab.conf", "visitors = 1\n")
     spec, _ = load_spec(conf, {}, saved={"jvbs": 9})
@@ -87,6 +96,7 @@ def test_packages_flag(flag: str, expected: object) -> None:
         ({"visitors": 65}, "visitors: must be from 0 to 64, got 65."),
         ({"visitors": {"per_nod": 3}}, "Did you mean 'visitors.per-node'?"),
         ({"visitors": {"per_node": 0}}, "visitors.per-node: must be from 1 to 64, got 0."),
+        ({"visitors": {"layout": "lokal"}}, "Did you mean 'local'?"),
         ({"max-participants": "many"}, "must be a whole number from 1 to 1000, got 'many'."),
         ({"provider": "dokcer"}, "Did you mean 'docker'?"),
         ({"relays": "perhaps"}, "relays: must be on or off, got 'perhaps'."),

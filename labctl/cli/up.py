@@ -30,6 +30,8 @@ def spec_options(function: F) -> F:
         click.option("--jvbs", metavar="N", help="Bridges beside the JMS's own (0-50)."),
         click.option("--visitors", metavar="N", help="Visitor Prosodies (0-64)."),
         click.option("--visitors-per-node", metavar="N", help="Visitor Prosodies per machine."),
+        click.option("--visitors-layout", metavar="WORD",
+                     help="nodes: visitor Prosodies have machines; local: all on the JMS."),
         click.option("--max-participants", metavar="N",
                      help="Who joins after that many is a visitor."),
         click.option("--relays/--no-relays", default=None,

@@ -10,7 +10,7 @@ from labctl.errors import LabError
 from labctl.host import ensure_host
 from labctl.imageplan import Installed
 from labctl.images import ensure_images, image_packages
-from labctl.model import PackageSource, Provider, Role, Spec, Topology
+from labctl.model import PackageSource, Provider, Role, Spec, Topology, VisitorsLayout
 from labctl.progress import NOTICE, Progress
 
 KEPT = (
@@ -30,7 +30,7 @@ def roles_of(spec: Spec) -> tuple[Role, ...]:
     roles = [Role.JMS]
     if spec.jvbs:
         roles.append(Role.JVB)
-    if spec.visitors:
+    if spec.visitors and spec.visitors_layout is VisitorsLayout.NODES:
         roles.append(Role.VISITORS)
     return tuple(roles)
 

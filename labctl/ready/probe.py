@@ -79,12 +79,13 @@ class NodeState:
 
 def expected_units(node: Node) -> tuple[str, ...]:
     """The units that a node of this role must run."""
+    vnodes = tuple(vnode.unit for vnode in node.vnodes)
     if node.role is Role.VISITORS:
-        return ("nftables.service", *(vnode.unit for vnode in node.vnodes))
+        return ("nftables.service", *vnodes)
     bridge = ("nftables.service", "jitsi-videobridge2.service")
     if node.role is Role.JVB:
         return bridge
-    return (*bridge, "prosody.service", "nginx.service", "jicofo.service")
+    return (*bridge, "prosody.service", "nginx.service", "jicofo.service", *vnodes)
 
 
 def probe(workdir: Workdir, node: Node, *, timeout: float = 15.0) -> NodeState:

@@ -74,7 +74,7 @@ def render_node(topology: Topology, node: Node, materials: Materials) -> Tree:
     """Everything that belongs on one node.  Errors: jinja2's, which are defects of a template."""
     renderer = _Renderer(topology, node, materials)
     common = _common(renderer)
-    role = {Role.JMS: _jms, Role.JVB: _jvb, Role.VISITORS: _visitors}[node.role](renderer)
+    role = {Role.JMS: _jms, Role.JVB: _jvb, Role.VISITORS: _vnodes}[node.role](renderer)
     return Tree(
         node=node.name,
         files=common.files + role.files,
@@ -168,6 +168,7 @@ def _jms(renderer: _Renderer) -> Tree:
     site = f"/etc/nginx/sites-available/{domain}.conf"
     enabled = "/etc/nginx/sites-enabled"
     bridge_file, bridge_unit = _bridge(renderer)
+    vnodes = _vnodes(renderer)
     roster = RenderedFile(
         data_file(auth, "roster", "focus", data_path=PROSODY_DATA),
         render_roster(f"focus.{domain}"),
@@ -191,6 +192,7 @@ def _jms(renderer: _Renderer) -> Tree:
         renderer.file(site, "jms/nginx-site.conf.j2"),
         renderer.file(f"{meet}/{domain}-config.js", "jms/config.js.j2"),
         bridge_file,
+        *vnodes.files,
     )  # fmt: skip
     # A module list is read at start only, so a reload would not do; accounts are read at every
     # login and need nothing.  The roster is cached with focus's session.
@@ -199,11 +201,12 @@ def _jms(renderer: _Renderer) -> Tree:
     return Tree(
         node=renderer.node.name,
         files=files,
-        folders=tuple(_prosody_folders(PROSODY_DATA, auth, ("accounts", "roster"))),
+        folders=(*_prosody_folders(PROSODY_DATA, auth, ("accounts", "roster")), *vnodes.folders),
         links=(Link(f"{enabled}/{domain}.conf", f"../sites-available/{domain}.conf"),),
         absent=(f"{enabled}/default",),
         units=(
             Unit("prosody.service", 1, prosody_when, ports=(5222, 5269, 5280)),
+            *vnodes.units,
             Unit("nginx.service", 1, nginx_when, "reload", (80, 443)),
             Unit("jicofo.service", 2, (JICOFO_CONF, CA_FILE), ports=(8888,)),
             bridge_unit,
@@ -211,8 +214,10 @@ def _jms(renderer: _Renderer) -> Tree:
     )  # fmt: skip
 
 
-def _visitors(renderer: _Renderer) -> Tree:
-    files = [renderer.file(VNODE_UNIT, "visitors/prosody-v@.service.j2")]
+def _vnodes(renderer: _Renderer) -> Tree:
+    """The visitor Prosodies of a node: all that a node for visitors has beside the common."""
+    unit = renderer.file(VNODE_UNIT, "visitors/prosody-v@.service.j2")
+    files = [unit] if renderer.node.vnodes else []
     folders: list[Folder] = []
     units: list[Unit] = []
     for vnode in renderer.node.vnodes:

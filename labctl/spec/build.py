@@ -13,15 +13,14 @@ from labctl.layout import FIRST_JVB_OFFSET, FIRST_VISITORS_OFFSET, JMS_OFFSET, M
 from labctl.model import (
     DEFAULT_SIZES,
     VNODE_DOMAIN,
-    Channel,
-    Packages,
-    PackageSource,
     Role,
     Size,
     Spec,
+    VisitorsLayout,
 )
 from labctl.spec import keys
 from labctl.spec.hocon import load_hocon
+from labctl.spec.packages import want_packages, with_source
 from labctl.spec.readers import (
     Fields,
     normal,
@@ -32,7 +31,6 @@ from labctl.spec.readers import (
     want_name,
     want_network,
     want_object,
-    want_text,
 )
 
 # systemd, sshd and the role's own services do not start reliably below these.
@@ -43,7 +41,6 @@ MOST_NAME = 253 - len("internal.auth.")
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"^{_LABEL}(\.{_LABEL})+$")
-_VERSION = re.compile(r"^[0-9][A-Za-z0-9.+~:-]*$")
 
 
 def load_spec(
@@ -69,7 +66,7 @@ def spec_from_data(data: Mapping[str, Any], *, source: str = "the spec", base: P
     fields = Fields.of(data, problems)
     fields.refuse_unknown(keys.TOP)
     defaults = Spec()
-    count, per_node = _visitors(fields, defaults)
+    count, per_node, layout = _visitors(fields, defaults)
     spec = Spec(
         lab=want_name(fields, "lab", defaults.lab),
         provider=want_choice(fields, "provider", defaults.provider),
@@ -78,6 +75,7 @@ def spec_from_data(data: Mapping[str, Any], *, source: str = "the spec", base: P
         jvbs=want_int(fields, "jvbs", defaults.jvbs, least=0, most=MAX_JVBS),
         visitors=count,
         visitors_per_node=per_node,
+        visitors_layout=layout,
         max_participants=want_int(
             fields,
             "max-participants",
@@ -86,7 +84,7 @@ def spec_from_data(data: Mapping[str, Any], *, source: str = "the spec", base: P
             most=MOST_PARTICIPANTS,
         ),
         relays=want_bool(fields, "relays", default=defaults.relays),
-        packages=_packages(fields, base),
+        packages=want_packages(fields, base=base),
         sizes=_sizes(fields),
     )
     _check_network(spec, fields)
@@ -95,52 +93,38 @@ def spec_from_data(data: Mapping[str, Any], *, source: str = "the spec", base: P
     return spec
 
 
-def parse_packages(text: str) -> dict[str, str]:
-    """`auto`, `stand-ins`, `jitsi[:CHANNEL]` or `debs:DIR` as the keys of `packages`."""
-    source, _, rest = text.partition(":")
-    found = {"source": source}
-    if rest:
-        found["path" if source == PackageSource.DEBS else "channel"] = rest
-    return found
-
-
 def _with_flags(data: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
     merged = {normal(key): value for key, value in data.items()}
     given = {key: value for key, value in flags.items() if value is not None}
-    per_node = given.pop("visitors-per-node", None)
+    of_visitors = {
+        key: given.pop(f"visitors-{key}")
+        for key in ("per-node", "layout")
+        if f"visitors-{key}" in given
+    }
     packages = given.pop("packages", None)
-    if "visitors" in given or per_node is not None:
+    if "visitors" in given:
+        of_visitors["count"] = given.pop("visitors")
+    if of_visitors:
         old = merged.get("visitors")
-        visitors = dict(old) if isinstance(old, Mapping) else {"count": old}
-        if "visitors" in given:
-            visitors["count"] = given.pop("visitors")
-        if per_node is not None:
-            visitors["per_node"] = per_node
+        kept = dict(old) if isinstance(old, Mapping) else {"count": old}
+        visitors = {normal(key): value for key, value in kept.items()} | of_visitors
         merged["visitors"] = {key: value for key, value in visitors.items() if value is not None}
     if packages is not None:
-        # A relative directory on the command line is relative to where the user stands.
-        chosen = parse_packages(packages)
-        if "path" in chosen:
-            chosen["path"] = str(Path(chosen["path"]).expanduser().absolute())
-        old = merged.get("packages")
-        kept = (
-            {"versions": old["versions"]} if isinstance(old, Mapping) and "versions" in old else {}
-        )
-        merged["packages"] = {**kept, **chosen}
+        merged["packages"] = with_source(merged.get("packages"), packages)
     return {**merged, **given}
 
 
-def _visitors(fields: Fields, defaults: Spec) -> tuple[int, int]:
-    """`visitors = 8`, or `visitors { count = 8, per_node = 4 }`."""
+def _visitors(fields: Fields, defaults: Spec) -> tuple[int, int, VisitorsLayout]:
+    """`visitors = 8`, or `visitors { count = 8, per_node = 4, layout = nodes }`."""
     value = fields.values.get("visitors")
     if not isinstance(value, Mapping):
         count = want_int(fields, "visitors", defaults.visitors, least=0, most=MAX_VNODES)
-        return count, defaults.visitors_per_node
+        return count, defaults.visitors_per_node, defaults.visitors_layout
     inner = want_object(fields, "visitors")
     inner.refuse_unknown(keys.VISITORS)
     count = want_int(inner, "count", defaults.visitors, least=0, most=MAX_VNODES)
     per_node = want_int(inner, "per-node", defaults.visitors_per_node, least=1, most=MAX_VNODES)
-    return count, per_node
+    return count, per_node, want_choice(inner, "layout", defaults.visitors_layout)
 
 
 def _domain(fields: Fields, default: str) -> str:
@@ -161,40 +145,6 @@ def _domain(fields: Fields, default: str) -> str:
     return default
 
 
-def _packages(fields: Fields, base: Path) -> Packages:
-    value = fields.values.get("packages")
-    if isinstance(value, str):
-        fields.seen.add("packages")
-        inner = Fields.of(parse_packages(value), fields.problems, fields.key("packages"))
-    else:
-        inner = want_object(fields, "packages")
-    inner.refuse_unknown(keys.PACKAGES)
-    source = want_choice(inner, "source", PackageSource.AUTO)
-    path = want_text(inner, "path", None)
-    if source is PackageSource.DEBS and path is None:
-        inner.note("path", "must name the directory that holds the .deb files.", "debs:DIR")
-    if path is not None:
-        path = str((base / Path(path).expanduser()).resolve())
-    return Packages(
-        source=source,
-        channel=want_choice(inner, "channel", Channel.STABLE),
-        path=path,
-        versions=_versions(inner),
-    )
-
-
-def _versions(fields: Fields) -> dict[str, str]:
-    inner = want_object(fields, "versions")
-    found: dict[str, str] = {}
-    for name, value in inner.values.items():
-        text = str(value)
-        if _VERSION.match(text):
-            found[name] = text
-        else:
-            inner.note(name, f"must be a Debian version such as '1.0-1196-1', got {value!r}.")
-    return found
-
-
 def _sizes(fields: Fields) -> dict[Role, Size]:
     roles = want_object(fields, "roles")
     roles.refuse_unknown(keys.ROLES)
@@ -212,7 +162,8 @@ def _sizes(fields: Fields) -> dict[Role, Size]:
 
 def _check_network(spec: Spec, fields: Fields) -> None:
     """The network must hold every node, and a domain that is an address must be the JMS's."""
-    visitors_nodes = -(-spec.visitors // spec.visitors_per_node)
+    local = spec.visitors_layout is VisitorsLayout.LOCAL
+    visitors_nodes = 0 if local else -(-spec.visitors // spec.visitors_per_node)
     highest = max(
         JMS_OFFSET,
         FIRST_JVB_OFFSET + spec.jvbs - 1,
