@@ -65,6 +65,14 @@ class SpecError(LabError):
         super().__init__(f"{source} has {count} {noun}:\n{lines}")
 
 
+class PackageError(LabError):
+    """The packages themselves are at fault: what is wrong is in them, not in this machine.
+
+    `labctl gate` takes this as the candidate's failure, and every other error of making images
+    as a reason not to judge.
+    """
+
+
 class UsageError(LabError):
     """The command line asks for something that does not exist or cannot be combined."""
 

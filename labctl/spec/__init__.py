@@ -5,7 +5,8 @@ an unknown key, the nearest known one.  pyhocon's tree is turned into plain data
 looks at it (`labctl.spec.hocon`), because pyhocon is loose about types, keys and includes.
 """
 
-from labctl.spec.build import load_spec, parse_packages, spec_from_data
+from labctl.spec.build import load_spec, spec_from_data
 from labctl.spec.keys import DOCUMENTED_KEYS
+from labctl.spec.packages import parse_packages
 
 __all__ = ["DOCUMENTED_KEYS", "load_spec", "parse_packages", "spec_from_data"]
