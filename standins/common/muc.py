@@ -59,7 +59,10 @@ def parse_occupant(presence: Element) -> Occupant | None:
 
 
 class MucRoom:
-    """Our own occupancy of `room` (bare JID) as `nick`; `listener` gets the others' presence."""
+    """Our own occupancy of `room` (bare JID) as `nick`.
+
+    `listener` gets the others' presence; `removed` is called when the room was destroyed.
+    """
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ class MucRoom:
         self._listener = listener
         self._removed = removed
         self._children: Sequence[Element] = ()
+        self._before: Callable[[Element], None] | None = None
         self._waiting: asyncio.Future[Occupant] | None = None
         self._leaving: asyncio.Future[None] | None = None
 
@@ -88,6 +92,7 @@ class MucRoom:
 
     async def join(self) -> Occupant:
         """Enter and give our own occupant; raises MucError or TimeoutError after 15 s."""
+        self._before = self.client.presence_handlers.get(self.room)
         self.client.presence_handlers[self.room] = self._presence
         self._waiting = asyncio.get_running_loop().create_future()
         self.client.send(self._stanza(el(MUC, "x")))
@@ -142,12 +147,19 @@ class MucRoom:
             self._listener(occupant, stanza)
 
     def _own_presence(self, stanza: Element, occupant: Occupant) -> None:
+        if stanza.get("type") == "unavailable" and not self.joined and self._before:
+            # Who was in the room before us is just leaving it, and waits for this very answer.
+            before, self._before = self._before, None
+            before(stanza)
+            return
         self.own = occupant
         if stanza.get("type") == "unavailable":
             was, self.joined = self.joined, False
             if self._leaving is not None and not self._leaving.done():
                 self._leaving.set_result(None)
-            elif was:
+            elif was and _destroyed(stanza):
+                # Only a destroyed room counts, as for the originals: a room that a server closes
+                # while it stops (status 332) is taken for one that will be there again.
                 self._removed()
             return
         self.joined = True
@@ -176,6 +188,11 @@ class MucRoom:
         answer = await self.client.ask(iq("set", self.room, el(MUC_ADMIN, "query", None, item)))
         if is_error(answer):
             raise MucError(" ".join(parse_error(answer)).strip())
+
+
+def _destroyed(presence: Element) -> bool:
+    user = find(presence, MUC_USER, "x")
+    return user is not None and find(user, MUC_USER, "destroy") is not None
 
 
 def _field(var: str, value: str) -> Element:

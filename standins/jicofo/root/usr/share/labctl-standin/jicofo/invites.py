@@ -45,12 +45,7 @@ class Invites:
 
     def ensure(self, room: ChatRoom, member: Member) -> None:
         """Invite a member that is not yet invited."""
-        if member.id in self._discovering:
-            return
-        known = self.participants.get(member.id)
-        if known is not None:
-            if known.session is None and known.inviting is None:
-                self._invite(known)
+        if member.id in self._discovering or member.id in self.participants:
             return
         self._discovering[member.id] = asyncio.create_task(self._discover(room, member))
 
@@ -101,10 +96,12 @@ class Invites:
             self._invited(participant)
             return
         self._invited(participant)
+        if self.participants.get(participant.id) is not participant:
+            return
+        participant.new_session(session.id)
         self.conference.bridge_available(True)
         self.conference.set_property("bridge-count", str(len(self.sessions.sessions)))
-        if self.participants.get(participant.id) is participant:
-            self.context.main.client.spawn(self._offer(participant, session, allocation))
+        self.context.main.client.spawn(self._offer(participant, session, allocation))
 
     def _invited(self, participant: Participant) -> None:
         if participant.inviting is asyncio.current_task():
@@ -128,7 +125,9 @@ class Invites:
     async def _offer(
         self, participant: Participant, session: Session, allocation: Allocation
     ) -> None:
-        jingle = participant.new_session(session.id)
+        jingle = participant.session
+        if jingle is None:
+            return  # ended meanwhile
         sources = self._offered_sources(participant, allocation)
         count = len(self.participants)
         muted = self.conference.start_muted

@@ -19,6 +19,7 @@ class RelayMesh:
     def __init__(self, owner: ColibriSessions) -> None:
         self._owner = owner
         self._linked: set[frozenset[str]] = set()
+        self._created: set[tuple[str, str]] = set()  # (on which bridge, to which)
 
     def _others(self, session: Session) -> list[Session]:
         return [
@@ -58,6 +59,8 @@ class RelayMesh:
         relay_id = str(to.bridge.relay_id)
         element = colibri.create_relay(relay_id, endpoints, controlling=controlling, sctp=sctp)
         request = colibri.modify(on.bridge.jid, self._owner.meeting, element)
+        # Whatever is sent from now on arrives after the creation.
+        self._created.add((on.bridge.jid, to.bridge.jid))
         return colibri.parse_relay(await self._owner.connection.client.ask(request), relay_id)
 
     async def _connect(
@@ -74,7 +77,7 @@ class RelayMesh:
     def _tell(self, session: Session, element: Element) -> None:
         """Send to the bridges that are linked with `session`; what fails is logged."""
         for other in self._others(session):
-            if frozenset((session.bridge.jid, other.bridge.jid)) in self._linked:
+            if (other.bridge.jid, session.bridge.jid) in self._created:
                 relay = colibri.update_relay(str(session.bridge.relay_id), element)
                 self._owner.spawn(self._logged(other, relay))
 
@@ -108,7 +111,9 @@ class RelayMesh:
                 relay = colibri.update_relay(str(session.bridge.relay_id))
                 relay.set("expire", "true")
                 self._owner.spawn(self._logged(other, relay))
-        self._linked = {pair for pair in self._linked if session.bridge.jid not in pair}
+        jid = session.bridge.jid
+        self._linked = {pair for pair in self._linked if jid not in pair}
+        self._created = {pair for pair in self._created if jid not in pair}
 
     def linked_with(self, session: Session) -> list[str]:
         """Relay ids of the bridges that a session is connected with."""
@@ -121,3 +126,4 @@ class RelayMesh:
     def clear(self) -> None:
         """The conference is over."""
         self._linked.clear()
+        self._created.clear()
