@@ -14,7 +14,7 @@ from labctl.lab.collect import collect_logs
 from labctl.lab.current import make_current
 from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
 from labctl.lab.prepare import render_lab
-from labctl.lab.saved import save_spec
+from labctl.lab.saved import save_spec, save_timings
 from labctl.layout import resolve
 from labctl.model import Spec, Topology
 from labctl.progress import Progress, Timings
@@ -67,6 +67,7 @@ def bring_up(
             outcome = provision(workdir, topology, progress=progress, log=log)
         with timings.phase("ready"):
             wait_ready(workdir, topology, seconds=READY_SECONDS, progress=progress)
+    save_timings(workdir, timings)
     return Brought(topology, packages, outcome, timings)
 
 
