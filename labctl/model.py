@@ -110,25 +110,13 @@ class Size:
     cpus: int
 
 
-JITSI_REPOSITORY = "https://download.jitsi.org"
-"""Jitsi's handbook, "Self-Hosting Guide - Debian/Ubuntu server"."""
-
-JITSI_KEY = "FFD65A0DA2BEBDEB73D44C8BB4D2D216F1FD7806"
-"""Fingerprint of the key that has signed Jitsi's repository since April 2021.
-
-Jitsi does not publish it (jitsi-meet#9084).  Its last sixteen digits stand in what apt says of
-the repository's signature (jitsi-videobridge#1634); the whole is from those who pin it
-(Freifunk Munich's Salt states).  Where the repository has a newer key, `packages.key` names it.
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class Packages:
     """Which Jitsi packages the images hold.
 
     For source `debs`, `path` is the directory of .deb files, or `files` are these files.
-    `versions` pins package names to exact versions.  `repository` is where source `jitsi` is,
-    `key` the fingerprint of what signs it.
+    `versions` pins package names to exact versions.  `repository` and `key` (the fingerprint of
+    what signs it) stand for Jitsi's own where they are empty.
     """
 
     source: PackageSource = PackageSource.AUTO
@@ -136,8 +124,8 @@ class Packages:
     path: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
-    repository: str = JITSI_REPOSITORY
-    key: str = JITSI_KEY
+    repository: str = ""
+    key: str = ""
 
 
 DEFAULT_SIZES: Mapping[Role, Size] = {
@@ -286,8 +274,8 @@ class Topology:
                 path=packages["path"],
                 versions=dict(packages["versions"]),
                 files=tuple(packages.get("files", ())),
-                repository=packages.get("repository", JITSI_REPOSITORY),
-                key=packages.get("key", JITSI_KEY),
+                repository=packages.get("repository", ""),
+                key=packages.get("key", ""),
             ),
             nodes=tuple(_node_from_json(node) for node in data["nodes"]),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labctl.errors import Problem
-from labctl.model import JITSI_KEY, JITSI_REPOSITORY, Channel, Packages, PackageSource
+from labctl.model import Channel, Packages, PackageSource
 from labctl.openpgp import parse_fingerprint
 from labctl.spec import keys
 from labctl.spec.readers import Fields, want_choice, want_object, want_text
@@ -137,19 +137,21 @@ def _want_files(fields: Fields) -> Sequence[str]:
 
 
 def _want_repository(fields: Fields) -> str:
-    text = want_text(fields, "repository", JITSI_REPOSITORY) or JITSI_REPOSITORY
+    text = want_text(fields, "repository", None)
+    if text is None:
+        return ""
     if re.fullmatch(r"https?://[^\s/]\S*", text):
         return text.rstrip("/")
     fields.note("repository", f"must be an address that begins with http(s)://, got {text!r}.")
-    return JITSI_REPOSITORY
+    return ""
 
 
 def _want_key(fields: Fields) -> str:
-    text = want_text(fields, "key", JITSI_KEY) or JITSI_KEY
-    fingerprint = parse_fingerprint(text)
-    if fingerprint is None:
+    text = want_text(fields, "key", None)
+    fingerprint = parse_fingerprint(text or "")
+    if text is not None and fingerprint is None:
         fields.note("key", f"must be a fingerprint of 40 hexadecimal digits, got {text!r}.")
-    return fingerprint or JITSI_KEY
+    return fingerprint or ""
 
 
 def _under(base: Path, path: str) -> str:
