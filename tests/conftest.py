@@ -13,6 +13,12 @@ PROGRAMS = ("programs", "engine", "lab")
 SOCKETS = ("sockets", "engine", "lab")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the golden files of tests/golden anew"
+    )
+
+
 def is_marked(request: pytest.FixtureRequest, names: tuple[str, ...]) -> bool:
     return any(request.node.get_closest_marker(name) for name in names)
 
