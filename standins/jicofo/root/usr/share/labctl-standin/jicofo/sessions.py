@@ -220,11 +220,14 @@ class ColibriSessions:
             return
         del session.endpoints[id]
         session.bridge.endpoint_removed()
-        self._send(session, *colibri.expire_endpoints([id]))
-        self.mesh.endpoint_removed(session, id)
-        if not session.endpoints:
-            self.sessions.pop(session.bridge.jid, None)
-            self.mesh.session_removed(session)
+        if session.endpoints:
+            self._send(session, *colibri.expire_endpoints([id]))
+            self.mesh.endpoint_removed(session, id)
+            return
+        # The bridge would keep a conference that still has relays, and refuse to create it again.
+        self._send(session, expire=True)
+        self.sessions.pop(session.bridge.jid, None)
+        self.mesh.session_removed(session)
 
     def expire(self) -> None:
         """Expire the conference on all bridges."""
