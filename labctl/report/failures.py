@@ -1,0 +1,54 @@
+"""From tests that failed to failures that a person reads: alike ones together, with logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from labctl.model import Topology
+from labctl.report.excerpt import excerpt, words_about
+from labctl.report.model import Failure, LogLine, Test
+
+_ADDRESS = re.compile(r"0x[0-9a-f]+|\baccept-[0-9a-f]+\b")
+
+
+def group_failures(
+    tests: Iterable[Test], *, entries: Sequence[LogLine], topology: Topology
+) -> tuple[Failure, ...]:
+    """Failures in the order in which they came; `entries` are the merged logs, or empty.
+
+    Tests of one function that failed with the same words are one failure.
+    """
+    groups: dict[tuple[str, str], list[Test]] = {}
+    for test in tests:
+        key = (test.nodeid.partition("[")[0], _ADDRESS.sub("…", test.message))
+        groups.setdefault(key, []).append(test)
+    names = names_of(topology)
+    return tuple(_failure(group, entries=entries, names=names) for group in groups.values())
+
+
+def names_of(topology: Topology) -> frozenset[str]:
+    """What tests are about: nodes, vnodes, units."""
+    nodes = {node.name for node in topology.nodes}
+    vnodes = {vnode.name for vnode in topology.vnodes}
+    units = {vnode.unit.removesuffix(".service") for vnode in topology.vnodes}
+    fixed = {"jicofo", "prosody", "nginx", "jitsi-videobridge2", "nftables"}
+    return frozenset(nodes | vnodes | units | fixed)
+
+
+def _failure(
+    group: Sequence[Test], *, entries: Sequence[LogLine], names: frozenset[str]
+) -> Failure:
+    first = group[0]
+    text = " ".join([*(test.case for test in group), first.message])
+    about = words_about(text, names=names)
+    return Failure(
+        nodeids=tuple(test.nodeid for test in group),
+        function=first.function,
+        doc=first.doc,
+        message=first.message,
+        detail=first.detail,
+        excerpt=excerpt(entries, start=first.started, end=first.ended, about=about)
+        if entries
+        else None,
+    )
