@@ -9,7 +9,6 @@ interfaces = { "127.0.0.1" }
 http_interfaces = { "127.0.0.1" }
 trusted_proxies = { "127.0.0.1", "::1", "192.168.56.105" }
 
-daemonize = true
 -- Without a path of its own, every vnode of this machine would share one account store.
 data_path = "/var/lib/prosody-v1"
 pidfile = "/run/prosody-v1/prosody.pid"

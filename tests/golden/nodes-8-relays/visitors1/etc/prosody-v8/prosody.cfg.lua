@@ -7,7 +7,6 @@ https_ports = { } -- nginx on the JMS ends TLS; upstream's number would collide 
 http_interfaces = { "192.168.56.201" }
 trusted_proxies = { "127.0.0.1", "::1", "192.168.56.105" }
 
-daemonize = true
 -- Without a path of its own, every vnode of this machine would share one account store.
 data_path = "/var/lib/prosody-v8"
 pidfile = "/run/prosody-v8/prosody.pid"

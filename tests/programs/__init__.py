@@ -1,0 +1,1 @@
+"""Rendered configuration, read by the programs that it is for."""
