@@ -12,7 +12,7 @@ from labctl.progress import Progress
 from labctl.ssh import run_on
 from labctl.workdir import Workdir, write_file
 
-# Run as root, who alone may look into /var/log/jitsi.  Whole files: a failure's cause is often far above its last line.  Secrets are in none of them.
+# Whole files: a failure's cause is often far above its last line.  Secrets are in none of them.
 # All of it as root: the user may not even list the folders of Jitsi's and Prosody's logs.
 # The clock's line has the node's time, its zone, and the time of the machine that asks.
 _SCRIPT = """
