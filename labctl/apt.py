@@ -82,17 +82,14 @@ def render_source(uri: str, suite: str) -> str:
     return f"Types: deb\nURIs: {uri}\nSuites: {suite}\nComponents: main\nSigned-By: {KEYRING}\n"
 
 
-def borrow(package: str, *, suite: str, folder: Path) -> Path:
-    """Download a package of another Debian release, with lists apart from this machine's own.
-
-    The mirror is this machine's, the signatures are checked as ever.  Errors: LabError.
-    """
+def options_apart(folder: Path, source: str) -> list[str]:
+    """Options that make apt work in `folder` with this source alone, this machine's untouched."""
     (folder / "lists" / "partial").mkdir(parents=True)
     (folder / "archives" / "partial").mkdir(parents=True)
-    source = folder / "borrow.sources"
-    source.write_text(render_source(load_mirror().main, suite), encoding="utf-8")
+    file = folder / "apart.sources"
+    file.write_text(source, encoding="utf-8")
     options = {
-        "Dir::Etc::SourceList": source,
+        "Dir::Etc::SourceList": file,
         "Dir::Etc::SourceParts": "/dev/null",
         "Dir::State::Lists": folder / "lists",
         "Dir::Cache": folder,
@@ -101,7 +98,15 @@ def borrow(package: str, *, suite: str, folder: Path) -> Path:
         "Acquire::Languages": "none",
         "Acquire::Retries": "2",
     }
-    words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+
+
+def borrow(package: str, *, suite: str, folder: Path) -> Path:
+    """Download a package of another Debian release, with lists apart from this machine's own.
+
+    The mirror is this machine's, the signatures are checked as ever.  Errors: LabError.
+    """
+    words = options_apart(folder, render_source(load_mirror().main, suite))
     process.run(["apt-get", "update", *words], log=log_file(), timeout=SECONDS)
     process.run(
         ["apt-get", "download", package, *words], cwd=folder, log=log_file(), timeout=SECONDS

@@ -65,7 +65,7 @@ def make_images(
     packer.remove_stale_containers()
     check_disk(cache)
     if any(plan.packages.needs_jitsi(role) for role in roles):
-        jitsi.check_jitsi(plan.packages.channel)
+        jitsi.check_jitsi(plan.packages.repository)
     site = Site(debian.load_mirror(), debian.load_release(), cache, logs, progress)
     if remake_base:
         _make_base(plan, site=site)
@@ -94,22 +94,25 @@ def check_disk(cache: Path, *, needed: int = NEEDED_BYTES) -> None:
 def in_parallel(tasks: Sequence[Callable[[], None]]) -> None:
     """Run tasks in threads; the first error, or Ctrl-C, ends the programs of all of them."""
     failed = threading.Event()
+    errors: list[BaseException] = []
 
     def guarded(task: Callable[[], None]) -> None:
         if failed.is_set():
             return
         try:
             task()
-        except BaseException:
+        except BaseException as error:
+            # The others fail because of the first: theirs are not the cause.
+            errors.append(error)
             failed.set()
             raise
 
     with ThreadPoolExecutor(max_workers=max(1, min(len(tasks), os.cpu_count() or 1))) as pool:
         futures = [pool.submit(guarded, task) for task in tasks]
         try:
-            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
-                future.result()
+            wait(futures, return_when=FIRST_EXCEPTION)
+            if errors:
+                raise errors[0]
         except BaseException:
             failed.set()
             # More than once, as a task may be between two programs.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from labctl import process
-from labctl.errors import LabError
+from labctl.errors import LabError, PackageError
 
 REPOSITORY_ORIGIN = "labctl"
 """`Origin` of the repositories that `write_repository` makes; apt pins go by it."""
@@ -61,6 +61,17 @@ def load_debs(folder: Path, *, architecture: str) -> tuple[Deb, ...]:
     files = sorted(folder.glob("*.deb"))
     if not files:
         raise LabError(f"The folder of packages '{folder}' holds no .deb file.")
+    return load_files(files, architecture=architecture)
+
+
+def load_files(files: Sequence[Path], *, architecture: str) -> tuple[Deb, ...]:
+    """The packages in these files, by name.
+
+    Errors: as `load_debs`; PackageError where the packages are at fault.
+    """
+    missing = [f"'{path}'" for path in files if not path.is_file()]
+    if missing:
+        raise LabError(f"These files of packages do not exist: {', '.join(missing)}.")
     controls = {path: read_control(path) for path in files}
     _refuse("cannot be read as Debian packages", [path for path in files if not controls[path]])
     debs = [_deb(path, control) for path, control in controls.items() if control]
@@ -104,7 +115,7 @@ def _deb(path: Path, control: str) -> Deb:
 def _refuse(reason: str, files: list[Path]) -> None:
     if files:
         names = ", ".join(f"'{path.name}'" for path in files)
-        raise LabError(f"Files in '{files[0].parent}' {reason}: {names}.")
+        raise PackageError(f"Files in '{files[0].parent}' {reason}: {names}.")
 
 
 def _refuse_doubles(debs: list[Deb]) -> None:
@@ -117,7 +128,7 @@ def _refuse_doubles(debs: list[Deb]) -> None:
         if len(found) > 1
     ]
     if doubles:
-        raise LabError(
+        raise PackageError(
             f"The folder '{debs[0].file.parent}' holds packages more than once: "
             + "; ".join(doubles)
             + ".",

@@ -16,7 +16,7 @@ from labctl.baking import DOCKER_HINT, Progress, make_images
 from labctl.debs import host_architecture
 from labctl.imageplan import Installed, Plan, parse_label, plan_images
 from labctl.model import Packages, PackageSource, Role
-from labctl.packages import jitsi_set, resolve
+from labctl.packages import known_jitsi_set, resolve
 from labctl.workdir import ROOT, state_dir
 
 CACHE = ROOT / ".lab" / ".cache"
@@ -66,8 +66,9 @@ def choose_plan(
     """The images for `packages`; real ones that are there stay, whether Jitsi answers or not."""
     wanted, architecture = tuple(roles), host_architecture()
     if packages.source is PackageSource.AUTO and not force:
-        plan = plan_images(wanted, jitsi_set(packages), architecture=architecture)
-        if found.issuperset(plan.roles.values()):
+        known = known_jitsi_set(packages, cache=cache)
+        plan = plan_images(wanted, known, architecture=architecture) if known else None
+        if plan is not None and found.issuperset(plan.roles.values()):
             return plan
     chosen = resolve(packages, cache=cache, force=force)
     return plan_images(wanted, chosen, architecture=architecture)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from labctl.debs import Deb, host_architecture, load_debs
-from labctl.errors import LabError
-from labctl.jitsi import JITSI_REPOSITORY, silence_of
-from labctl.model import Channel, Packages, PackageSource, Role
+from labctl.debs import Deb, host_architecture, load_debs, load_files
+from labctl.errors import LabError, PackageError
+from labctl.jitsi import Repository, Versions, ask_versions, known_versions, silence_of
+from labctl.model import Packages, PackageSource, Role
 from labctl.standins import STANDINS, build_standins
 
 ROLE_PACKAGES: Mapping[Role, tuple[str, ...]] = {
@@ -55,7 +56,7 @@ class PackageSet:
     """
 
     packages: tuple[Package, ...]
-    channel: Channel
+    repository: Repository = field(default_factory=Repository)
     others: tuple[Deb, ...] = ()
     notice: str | None = None
 
@@ -72,43 +73,43 @@ class PackageSet:
     def identity(self, role: Role) -> list[list[str]]:
         """What tells this role's packages from others: plain data for a hash."""
         named = [
-            [str(item.origin), item.name, item.version or f"newest of {self.channel}"]
+            [str(item.origin), item.name, item.version or self._newest]
             + ([item.deb.sha256] if item.deb else [])
             for item in self.of_role(role)
         ]
         return named + [[deb.name, deb.version, deb.sha256] for deb in self.others]
 
+    @property
+    def _newest(self) -> str:
+        return f"newest of {self.repository.uri} {self.repository.channel}"
+
 
 def resolve(
-    packages: Packages,
-    *,
-    cache: Path,
-    standins: Path = STANDINS,
-    repository: str = JITSI_REPOSITORY,
-    force: bool = False,
+    packages: Packages, *, cache: Path, standins: Path = STANDINS, force: bool = False
 ) -> PackageSet:
-    """Decide for each of Jitsi's packages where it comes from.
+    """Decide for each of Jitsi's packages where it comes from, and in which version.
 
     Stand-ins are built into `cache` once per content.  Jitsi's repository is only asked where
-    the answer matters; that it kept silent is remembered in `cache` for ten minutes unless
-    `force` is set.  Errors: LabError where what is asked for cannot be had.
+    the answer matters and is not known: what it held, and for ten minutes that it kept silent,
+    is remembered in `cache` unless `force` is set.  Errors: PackageError where what is asked for
+    cannot be had, LabError where nobody can tell.
     """
     _check_pins(packages.versions)
+    repository = Repository.of(packages)
     match packages.source:
         case PackageSource.JITSI:
-            return jitsi_set(packages)
+            return jitsi_set(packages, known=_versions(packages, cache=cache, force=force))
         case PackageSource.STAND_INS:
             return _standin_set(packages, cache=cache, standins=standins)
         case PackageSource.DEBS | PackageSource.AUTO:
-            silence = silence_of(repository, packages.channel, cache=cache, force=force)
+            silence = silence_of(repository, cache=cache, force=force)
             if packages.source is PackageSource.DEBS:
-                return _debs_set(packages, silence, cache=cache, standins=standins)
+                return _debs_set(packages, silence, cache=cache, standins=standins, force=force)
             if silence is None:
-                return jitsi_set(packages)
+                return jitsi_set(packages, known=_versions(packages, cache=cache, force=force))
             found = _standin_set(packages, cache=cache, standins=standins)
-            return PackageSet(
-                found.packages,
-                found.channel,
+            return replace(
+                found,
                 notice="STAND-INS, not Jitsi's software: Jitsi's package repository does not"
                 f" answer ({silence}). This lab shows how labctl and the topology work; it says"
                 " nothing about Jitsi's quality or speed. 'packages.source = stand-ins' says that"
@@ -116,12 +117,53 @@ def resolve(
             )
 
 
-def jitsi_set(packages: Packages) -> PackageSet:
-    """The five packages from Jitsi's own repository, pinned as asked."""
-    return PackageSet(
-        tuple(Package(name, Origin.JITSI, packages.versions.get(name)) for name in MAIN_PACKAGES),
-        packages.channel,
-    )
+def jitsi_set(packages: Packages, *, known: Versions | None = None) -> PackageSet:
+    """The five packages from Jitsi's repository: as pinned, else the newest that it holds."""
+    found = tuple(_from_jitsi(name, packages, known=known) for name in MAIN_PACKAGES)
+    return PackageSet(found, Repository.of(packages))
+
+
+def known_jitsi_set(packages: Packages, *, cache: Path) -> PackageSet | None:
+    """The same by what the repository held when it was asked last; None where that is too old."""
+    known = known_versions(Repository.of(packages), cache=cache)
+    if known is None or not _holds(known, packages):
+        return None
+    return jitsi_set(packages, known=known)
+
+
+def _holds(known: Versions, packages: Packages) -> bool:
+    return all(version in known.get(name, ()) for name, version in packages.versions.items())
+
+
+def nearest_versions(wanted: str, held: Sequence[str]) -> list[str]:
+    """Up to three of the versions that a repository holds, those like the wanted one first."""
+    near = difflib.get_close_matches(wanted, held, n=3, cutoff=0.7)
+    return near or list(held[:3])
+
+
+def _versions(packages: Packages, *, cache: Path, force: bool) -> Versions:
+    """What Jitsi's repository holds; asked again where a pinned version is not known of."""
+    repository = Repository.of(packages)
+    known = None if force else known_versions(repository, cache=cache)
+    if known is not None and _holds(known, packages):
+        return known
+    return ask_versions(repository, MAIN_PACKAGES, cache=cache)
+
+
+def _from_jitsi(name: str, packages: Packages, *, known: Versions | None) -> Package:
+    wanted = packages.versions.get(name)
+    if known is None:
+        return Package(name, Origin.JITSI, wanted)
+    held = known.get(name, ())
+    where = f"'{Repository.of(packages).uri}', channel '{packages.channel}',"
+    if not held:
+        raise PackageError(f"{where} holds no package '{name}'.")
+    if wanted is not None and wanted not in held:
+        raise PackageError(
+            f"{where} holds no '{name}' in version '{wanted}'.",
+            hint=f"Nearest: {', '.join(nearest_versions(wanted, held))}; newest: {held[0]}.",
+        )
+    return Package(name, Origin.JITSI, wanted or held[0])
 
 
 def _standin_set(packages: Packages, *, cache: Path, standins: Path) -> PackageSet:
@@ -131,44 +173,54 @@ def _standin_set(packages: Packages, *, cache: Path, standins: Path) -> PackageS
         raise LabError(f"'{standins}' does not build {', '.join(lacking)}.")
     found = tuple(_local(debs[name], Origin.STAND_INS) for name in MAIN_PACKAGES)
     _check_versions(packages.versions, found)
-    return PackageSet(found, packages.channel)
+    return PackageSet(found, Repository.of(packages))
 
 
 def _debs_set(
-    packages: Packages, silence: str | None, *, cache: Path, standins: Path
+    packages: Packages, silence: str | None, *, cache: Path, standins: Path, force: bool
 ) -> PackageSet:
-    if packages.path is None:
-        raise LabError(
-            "'packages.source = debs' needs 'packages.path'.",
-            hint="It names the folder that holds the .deb files.",
-        )
-    folder = Path(packages.path).expanduser()
-    debs = {deb.name: deb for deb in load_debs(folder, architecture=host_architecture())}
+    where, debs = _load_candidates(packages)
     lacking = [name for name in MAIN_PACKAGES if name not in debs]
     if len(lacking) == len(MAIN_PACKAGES):
-        raise LabError(
-            f"The folder '{folder}' holds none of Jitsi's packages.",
+        raise PackageError(
+            f"{where} holds none of Jitsi's packages.",
             hint=f"labctl installs {', '.join(MAIN_PACKAGES)}.",
         )
     found = {name: _local(debs[name], Origin.DEBS) for name in MAIN_PACKAGES if name in debs}
     if lacking and silence is None:
-        found |= {
-            name: Package(name, Origin.JITSI, packages.versions.get(name)) for name in lacking
-        }
+        known = _versions(packages, cache=cache, force=force)
+        found |= {name: _from_jitsi(name, packages, known=known) for name in lacking}
     elif lacking:
         standin = {deb.name: deb for deb in build_standins(cache, standins=standins)}
         found |= {name: _local(standin[name], Origin.STAND_INS) for name in lacking}
     ordered = tuple(found[name] for name in MAIN_PACKAGES)
     _check_versions(packages.versions, ordered)
     others = tuple(deb for name, deb in debs.items() if name not in MAIN_PACKAGES)
-    notice = _lacking_notice(folder, [found[name] for name in lacking], silence)
-    return PackageSet(ordered, packages.channel, others, notice)
+    notice = _lacking_notice(where, [found[name] for name in lacking], silence)
+    return PackageSet(ordered, Repository.of(packages), others, notice)
 
 
-def _lacking_notice(folder: Path, lacking: list[Package], silence: str | None) -> str | None:
+def _load_candidates(packages: Packages) -> tuple[str, dict[str, Deb]]:
+    """Where the .deb files are, as the beginning of a sentence, and the files by package."""
+    if packages.path is None and not packages.files:
+        raise LabError(
+            "'packages.source = debs' needs 'packages.path'.",
+            hint="It names the folder that holds the .deb files.",
+        )
+    architecture = host_architecture()
+    if packages.path is not None:
+        folder = Path(packages.path).expanduser()
+        where, found = f"The folder '{folder}'", load_debs(folder, architecture=architecture)
+    else:
+        files = [Path(file) for file in packages.files]
+        where, found = "The list of files", load_files(files, architecture=architecture)
+    return where, {deb.name: deb for deb in found}
+
+
+def _lacking_notice(where: str, lacking: list[Package], silence: str | None) -> str | None:
     if not lacking:
         return None
-    lines = [f"'{folder}' does not hold all of Jitsi's packages:"]
+    lines = [f"{where} does not hold all of Jitsi's packages:"]
     for item in lacking:
         where = (
             "from Jitsi's repository"
@@ -203,4 +255,4 @@ def _check_versions(versions: Mapping[str, str], found: tuple[Package, ...]) -> 
         if item.deb and item.name in versions and item.version != versions[item.name]
     ]
     if wrong:
-        raise LabError(f"'packages.versions' asks for {'; '.join(wrong)}.")
+        raise PackageError(f"'packages.versions' asks for {'; '.join(wrong)}.")

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl import debian, debs, jitsi, process
-from labctl.errors import LabError
+from labctl.bakelog import parse_failure
+from labctl.errors import LabError, PackageError
 from labctl.model import Role
 from labctl.packages import Origin, PackageSet
 from labctl.workdir import ROOT
@@ -28,14 +29,14 @@ UPLOAD = "/tmp/labctl-bake"
 """Where the input lies on the machine that is baked; `packer/variables.pkr.hcl` says the same."""
 
 CONTAINER_PREFIX = "labctl-bake-"
+KEPT_PREFIX = "labctl-failed-"
+"""Containers in which a package failed; one per role is kept until the next bake."""
+
 BAKE_SECONDS = 1200.0
 MISSING_HINT = (
     "Debian 12 has it: 'apt install packer'. Debian 13 has not: take it from HashiCorp's"
     " repository, https://developer.hashicorp.com/packer/install."
 )
-# What `-timestamp-ui` and Packer put before each line of a step.
-PACKER_PREFIX = re.compile(r"^\d{4}-\d\d-\d\dT[\d:]+Z: +(?:==> )?(?:docker\.role: ?)?")
-
 # Packer asks its maker for news and colours its output unless told otherwise.
 QUIET: Mapping[str, str] = {"CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1"}
 
@@ -85,6 +86,7 @@ def bake(job: Bake, *, scratch: Path) -> Baked:
     given, output = scratch / "input", scratch / "output"
     output.mkdir()
     save_input(job, folder=given)
+    _remove_container(f"{KEPT_PREFIX}{job.role}")
     variables = scratch / "bake.pkrvars.json"
     variables.write_text(json.dumps(template_variables(job, given=given, output=output)))
     if version >= (1, 7):
@@ -94,20 +96,39 @@ def bake(job: Bake, *, scratch: Path) -> Baked:
         "build",
         "-color=false",
         "-timestamp-ui",
+        # The container stays for a look inside; what is not worth one goes below.
+        "-on-error=abort",
         f"-var-file={variables}",
     ]
     try:
         result = process.run(
             [*command, TEMPLATES], env=QUIET, log=job.log, timeout=BAKE_SECONDS, check=False
         )
+        if result.code != 0:
+            raise _failed(job, result)
     finally:
         _remove_container(job.container)
-    if result.code != 0:
-        reason = "".join(f"\n    {line}" for line in parse_failure(result.output))
-        raise process.ProcessError(f"Baking the image of '{job.role}' failed.{reason}", log=job.log)
     return Baked(
         parse_manifest((output / "manifest.json").read_text(encoding="utf-8")),
         parse_installed((output / "installed").read_text(encoding="utf-8")),
+    )
+
+
+def _failed(job: Bake, result: process.Result) -> LabError:
+    """The error of a bake that failed; a package's failure leaves its container for a look."""
+    failure = parse_failure(result.output)
+    shown = "".join(f"\n    {line}" for line in failure.lines)
+    cause = f" failed: {failure.message}" if failure.message else " failed."
+    message = f"Baking the image of '{job.role}'{cause}{shown}"
+    if failure.package is None:
+        return process.ProcessError(message, log=job.log)
+    kept = f"{KEPT_PREFIX}{job.role}"
+    process.run(["docker", "rename", job.container, kept], check=False, timeout=60)
+    return PackageError(
+        message,
+        hint=f"'docker exec -it {kept} bash' looks around where it failed;"
+        f" 'docker rm -f {kept}' removes it, as does the next bake of this role.",
+        log=job.log,
     )
 
 
@@ -122,16 +143,6 @@ def template_variables(job: Bake, *, given: Path, output: Path) -> dict[str, str
         "placeholder_host": PLACEHOLDER_HOST,
         "prosody_at_least": job.release.prosody_at_least,
     }
-
-
-def parse_failure(output: str) -> list[str]:
-    """The last lines of the step that failed, without Packer's own talk around them."""
-    lines = [PACKER_PREFIX.sub("", line).rstrip() for line in output.splitlines()]
-    for index, line in enumerate(lines):
-        if line.startswith(("Provisioning step had errors", "Build '")):
-            lines = lines[:index]
-            break
-    return [line for line in lines if line.strip()][-process.TAIL_LINES :]
 
 
 def parse_manifest(text: str) -> str:
@@ -156,13 +167,12 @@ def save_input(job: Bake, *, folder: Path) -> None:
         "apt.conf": debian.render_settings(job.mirror, ca_file=f"{UPLOAD}/ca.crt"),
         "backports.pref": render_backports(job.release),
         "labctl-bake.sources": render_bake_sources(job.packages, role=job.role),
-        "labctl-bake.pref": f"Package: *\nPin: release o={debs.REPOSITORY_ORIGIN}\n"
-        "Pin-Priority: 1001\n",
+        "labctl-bake.pref": render_pins(job.packages, role=job.role),
         "preseed": render_preseed(PLACEHOLDER_HOST),
         "packages": render_packages(job.packages, role=job.role, release=job.release),
     }
     if job.packages.needs_jitsi(job.role):
-        files["jitsi.asc"] = jitsi.fetch_key()
+        (folder / "jitsi.gpg").write_bytes(jitsi.fetch_keyring(job.packages.repository))
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
 
@@ -175,15 +185,28 @@ def render_backports(release: debian.Release) -> str:
     )
 
 
+def render_pins(packages: PackageSet, *, role: Role) -> str:
+    """The apt pins while a role is baked.
+
+    Local files win over everything; of Jitsi's repository exactly the chosen versions do, and
+    what else it holds is only taken where Debian has no such package.
+    """
+    pins = [("*", f"release o={debs.REPOSITORY_ORIGIN}", 1001)]
+    if packages.needs_jitsi(role):
+        chosen = [item for item in packages.of_role(role) if item.origin is Origin.JITSI]
+        pins += [(item.name, f"version {item.version}", 1001) for item in chosen if item.version]
+        pins.append(("*", f'origin "{packages.repository.host}"', 100))
+    return "\n".join(
+        f"Package: {package}\nPin: {pin}\nPin-Priority: {priority}\n"
+        for package, pin, priority in pins
+    )
+
+
 def render_bake_sources(packages: PackageSet, *, role: Role) -> str:
     """apt's sources for Jitsi's packages while a role is baked."""
     stanzas = [f"Types: deb\nURIs: file:{UPLOAD}/repository\nSuites: ./\nTrusted: yes\n"]
     if packages.needs_jitsi(role):
-        # An armoured key works as it is: apt goes by the file's ending.
-        stanzas.append(
-            f"Types: deb\nURIs: {jitsi.JITSI_REPOSITORY}\nSuites: {packages.channel}/\n"
-            f"Signed-By: {UPLOAD}/jitsi.asc\n"
-        )
+        stanzas.append(packages.repository.render_source(keyring=f"{UPLOAD}/jitsi.gpg"))
     return "\n".join(stanzas)
 
 

@@ -4,46 +4,31 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 from socket import create_server
-from typing import Any
 
 import pytest
 
 from labctl.debs import control_field, load_debs, write_repository
-from labctl.errors import LabError
-from labctl.jitsi import check_jitsi, fetch_key, fetch_problem
-from labctl.model import Channel, Packages, PackageSource, Role
+from labctl.errors import LabError, PackageError
+from labctl.jitsi import Repository, check_jitsi, fetch_problem
+from labctl.model import Packages, PackageSource, Role
 from labctl.packages import MAIN_PACKAGES, Origin, PackageSet, resolve
 from labctl.standins import build_standins, hash_tree
+from tests.repository import Signer, build_deb, publish, served
 
 pytestmark = pytest.mark.programs
 
 SILENT = "http://127.0.0.1:9"
 """Nothing listens on the discard port."""
 
+needs_apt = pytest.mark.skipif(
+    shutil.which("apt-get") is None or shutil.which("gpg") is None, reason="needs apt and gpg"
+)
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
-
-
-def build_deb(
-    folder: Path, name: str, *, version: str = "1.0-1", architecture: str = "all"
-) -> Path:
-    tree = folder / f".tree-{name}-{version}"
-    (tree / "DEBIAN").mkdir(parents=True)
-    (tree / "DEBIAN" / "control").write_text(
-        f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n"
-        "Maintainer: Nobody <nobody@example.invalid>\nDescription: test\n of labctl\n"
-    )
-    path = folder / f"{name}_{version}_{architecture}.deb"
-    subprocess.run(["dpkg-deb", "--build", tree, path], check=True, stdout=subprocess.DEVNULL)
-    shutil.rmtree(tree)
-    return path
 
 
 @pytest.fixture
@@ -67,27 +52,43 @@ def standins(tmp_path: Path) -> Path:
     return source
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signer]:
+    found = Signer.make(tmp_path_factory.mktemp("gnupg") / "own")
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="module")
+def web(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a repository with two versions of everything, newest not last."""
+    root = tmp_path_factory.mktemp("web")
+    scratch = tmp_path_factory.mktemp("built")
+    versions = ("1.0-1196-1", "1.0-1200-1", "1.0-1190-1")
+    debs = [
+        build_deb(scratch, name, version=version) for name in MAIN_PACKAGES for version in versions
+    ]
+    publish(root, debs, signer)
+    return root
+
+
+@pytest.fixture
+def jitsi(web: Path, signer: Signer) -> Iterator[Packages]:
+    """Packages of a repository that answers, by the key that signs it."""
+    with served(web) as uri:
+        yield Packages(source=PackageSource.JITSI, repository=uri, key=signer.fingerprint)
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[str]:
-    """The address of a web server that looks like Jitsi's repository."""
+    """The address of a web server that looks like Jitsi's repository at the first glance."""
     root = tmp_path / "web"
     (root / "stable").mkdir(parents=True)
     (root / "stable" / "InRelease").write_text("-----BEGIN PGP SIGNED MESSAGE-----\n")
     (root / "testing").mkdir()
     (root / "testing" / "InRelease").write_text("<html>Please log in to the hotel</html>\n")
-    (root / "jitsi-key.gpg.key").write_text("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nx\n")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(root)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(root) as uri:
+        yield uri
 
 
 def origins(found: PackageSet) -> dict[str, Origin]:
@@ -200,8 +201,7 @@ def test_hash_of_a_tree_sees_names_contents_and_modes(tmp_path: Path) -> None:
 @pytest.mark.sockets
 def test_repository_that_answers(repository: str) -> None:
     assert fetch_problem(f"{repository}/stable/InRelease") is None
-    assert fetch_key(repository=repository).startswith("-----BEGIN PGP PUBLIC KEY BLOCK")
-    check_jitsi(Channel.STABLE, repository=repository)
+    check_jitsi(Repository(repository))
 
 
 @pytest.mark.sockets
@@ -226,35 +226,102 @@ def test_repository_that_hangs_is_given_up() -> None:
 
 
 @pytest.mark.sockets
-def test_key_that_is_none(repository: str, tmp_path: Path) -> None:
-    (tmp_path / "web" / "jitsi-key.gpg.key").write_text("<html>")
-    with pytest.raises(LabError, match="is not a key"):
-        fetch_key(repository=repository)
-
-
-@pytest.mark.sockets
 def test_jitsi_that_does_not_answer_is_an_error_with_a_way_out() -> None:
     with pytest.raises(LabError, match="does not answer") as caught:
-        check_jitsi(Channel.STABLE, repository=SILENT)
+        check_jitsi(Repository(SILENT))
     assert "stand-ins" in (caught.value.hint or "")
+
+
+@needs_apt
+@pytest.mark.sockets
+def test_newest_versions_are_taken_and_remembered(jitsi: Packages, tmp_path: Path) -> None:
+    found = resolve(jitsi, cache=tmp_path)
+    assert {item.version for item in found.packages} == {"1.0-1200-1"}
+    assert set(origins(found).values()) == {Origin.JITSI}
+    gone = replace(jitsi, key=jitsi.key)
+    (remembered,) = tmp_path.glob("versions-*")
+    remembered.write_text(remembered.read_text().replace("1.0-1200-1", "1.0-1199-1"))
+    assert resolve(gone, cache=tmp_path).packages[0].version == "1.0-1199-1"
+    assert resolve(gone, cache=tmp_path, force=True).packages[0].version == "1.0-1200-1"
+    assert not list(tmp_path.glob("labctl-lists-*"))
+
+
+@needs_apt
+@pytest.mark.sockets
+def test_pinned_versions(jitsi: Packages, tmp_path: Path) -> None:
+    pinned = replace(jitsi, versions={"jicofo": "1.0-1190-1"})
+    found = resolve(pinned, cache=tmp_path)
+    assert [item.version for item in found.packages[:2]] == ["1.0-1190-1", "1.0-1200-1"]
+
+
+@needs_apt
+@pytest.mark.sockets
+def test_version_that_does_not_exist_has_its_nearest_named(jitsi: Packages, tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match=r"no 'jicofo' in version '1\.0-1191-1'") as caught:
+        resolve(replace(jitsi, versions={"jicofo": "1.0-1191-1"}), cache=tmp_path)
+    assert "1.0-1190-1" in (caught.value.hint or "")
+    assert "newest: 1.0-1200-1" in (caught.value.hint or "")
+
+
+@needs_apt
+@pytest.mark.sockets
+def test_foreign_key_is_refused_before_anything_is_read(jitsi: Packages, tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="but 'FFD65A0DA2BEBDEB") as caught:
+        resolve(replace(jitsi, key=""), cache=tmp_path)
+    assert jitsi.key in caught.value.message
+    assert "packages.key" in (caught.value.hint or "")
+
+
+@needs_apt
+@pytest.mark.sockets
+def test_index_that_another_key_signed(web: Path, signer: Signer, tmp_path: Path) -> None:
+    stranger = Signer.make(tmp_path / "gnupg" / "stranger")
+    root = tmp_path / "forged"
+    shutil.copytree(web, root)
+    forged = (root / "stable" / "InRelease").read_bytes().split(b"\n\n", 1)[1]
+    body = forged.split(b"-----BEGIN PGP SIGNATURE", 1)[0]
+    (root / "stable" / "InRelease").write_bytes(stranger.clear_sign(body))
+    stranger.stop()
+    with served(root) as uri, pytest.raises(LabError, match="signed by another key") as caught:
+        resolve(
+            Packages(PackageSource.JITSI, repository=uri, key=signer.fingerprint),
+            cache=tmp_path / "cache",
+        )
+    assert signer.fingerprint in (caught.value.hint or "")
+
+
+@needs_apt
+@pytest.mark.sockets
+def test_key_that_has_expired(web: Path, tmp_path: Path) -> None:
+    old = Signer.make(tmp_path / "gnupg" / "old", expires="1d", at="20260101T000000!")
+    root = tmp_path / "root"
+    publish(root, sorted((web / "stable").glob("*.deb")), old, at="20260101T010000!")
+    old.stop()
+    with served(root) as uri, pytest.raises(LabError, match="its key has expired"):
+        resolve(
+            Packages(PackageSource.JITSI, repository=uri, key=old.fingerprint),
+            cache=tmp_path / "cache",
+        )
+
+
+@needs_apt
+@pytest.mark.sockets
+def test_key_that_is_none(web: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(web, root)
+    (root / "jitsi-key.gpg.key").write_text("<html>404</html>")
+    with served(root) as uri, pytest.raises(LabError, match="is not a key"):
+        resolve(Packages(PackageSource.JITSI, repository=uri), cache=tmp_path / "cache")
 
 
 # --- resolve
 
 
-def test_jitsi_is_pinned_as_asked_and_not_asked(tmp_path: Path) -> None:
-    packages = Packages(source=PackageSource.JITSI, versions={"jicofo": "1.0-1196-1"})
-    found = resolve(packages, cache=tmp_path, repository=SILENT)
-    assert set(origins(found).values()) == {Origin.JITSI}
-    assert found.packages[0].version == "1.0-1196-1"
-    assert found.packages[1].version is None
-    assert found.notice is None
-
-
-@needs_dpkg
+@needs_apt
 @pytest.mark.sockets
-def test_auto_takes_jitsi_where_it_answers(repository: str, standins: Path, tmp_path: Path) -> None:
-    found = resolve(Packages(), cache=tmp_path / "c", standins=standins, repository=repository)
+def test_auto_takes_jitsi_where_it_answers(jitsi: Packages, standins: Path, tmp_path: Path) -> None:
+    packages = replace(jitsi, source=PackageSource.AUTO)
+    found = resolve(packages, cache=tmp_path / "c", standins=standins)
     assert set(origins(found).values()) == {Origin.JITSI}
     assert found.notice is None
 
@@ -263,19 +330,19 @@ def test_auto_takes_jitsi_where_it_answers(repository: str, standins: Path, tmp_
 @pytest.mark.sockets
 def test_auto_falls_back_loudly_and_remembers(standins: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    found = resolve(Packages(), cache=cache, standins=standins, repository=SILENT)
+    found = resolve(Packages(repository=SILENT), cache=cache, standins=standins)
     assert set(origins(found).values()) == {Origin.STAND_INS}
     assert found.notice is not None
     assert "STAND-INS, not Jitsi's software" in found.notice
     (memory,) = cache.glob("silent-*")
     memory.write_text("remembered")
-    again = resolve(Packages(), cache=cache, standins=standins, repository=SILENT)
+    again = resolve(Packages(repository=SILENT), cache=cache, standins=standins)
     assert "(remembered)" in (again.notice or "")
     os.utime(memory, (1, 1))
-    fresh = resolve(Packages(), cache=cache, standins=standins, repository=SILENT)
+    fresh = resolve(Packages(repository=SILENT), cache=cache, standins=standins)
     assert "(remembered)" not in (fresh.notice or "")
     memory.write_text("remembered")
-    forced = resolve(Packages(), cache=cache, standins=standins, repository=SILENT, force=True)
+    forced = resolve(Packages(repository=SILENT), cache=cache, standins=standins, force=True)
     assert "(remembered)" not in (forced.notice or "")
 
 
@@ -286,8 +353,8 @@ def test_debs_are_filled_up_from_standins_one_by_one(
 ) -> None:
     build_deb(folder, "jicofo", version="1.0-1196-1")
     build_deb(folder, "jitsi-meet-tokens")
-    packages = Packages(source=PackageSource.DEBS, path=str(folder))
-    found = resolve(packages, cache=tmp_path / "c", standins=standins, repository=SILENT)
+    packages = Packages(source=PackageSource.DEBS, path=str(folder), repository=SILENT)
+    found = resolve(packages, cache=tmp_path / "c", standins=standins)
     assert origins(found)["jicofo"] is Origin.DEBS
     assert origins(found)["jitsi-videobridge2"] is Origin.STAND_INS
     assert [deb.name for deb in found.others] == ["jitsi-meet-tokens"]
@@ -300,15 +367,16 @@ def test_debs_are_filled_up_from_standins_one_by_one(
     }
 
 
-@needs_dpkg
+@needs_apt
 @pytest.mark.sockets
 def test_debs_are_filled_up_from_jitsi(
-    folder: Path, standins: Path, repository: str, tmp_path: Path
+    jitsi: Packages, folder: Path, standins: Path, tmp_path: Path
 ) -> None:
     build_deb(folder, "jicofo")
-    packages = Packages(source=PackageSource.DEBS, path=str(folder))
-    found = resolve(packages, cache=tmp_path / "c", standins=standins, repository=repository)
+    packages = replace(jitsi, source=PackageSource.DEBS, path=str(folder))
+    found = resolve(packages, cache=tmp_path / "c", standins=standins)
     assert origins(found)["jitsi-meet-web"] is Origin.JITSI
+    assert found.packages[-1].version == "1.0-1200-1"
     assert "jitsi-meet-web: from Jitsi's repository" in (found.notice or "")
     assert found.needs_jitsi(Role.JVB)
     assert not (tmp_path / "calls").exists()
@@ -316,11 +384,28 @@ def test_debs_are_filled_up_from_jitsi(
 
 @needs_dpkg
 @pytest.mark.sockets
+def test_debs_may_be_a_list_of_files(folder: Path, standins: Path, tmp_path: Path) -> None:
+    one, other = build_deb(folder, "jicofo"), build_deb(folder, "jitsi-meet-web")
+    build_deb(folder, "jitsi-meet-web-config")
+    files = (str(one), str(other))
+    packages = Packages(PackageSource.DEBS, files=files, repository=SILENT)
+    found = resolve(packages, cache=tmp_path / "c", standins=standins)
+    assert [item.name for item in found.packages if item.origin is Origin.DEBS] == [
+        "jicofo",
+        "jitsi-meet-web",
+    ]
+    missing = replace(packages, files=(*files, "/nowhere/x.deb"))
+    with pytest.raises(LabError, match=r"do not exist: '/nowhere/x\.deb'"):
+        resolve(missing, cache=tmp_path / "c", standins=standins)
+
+
+@needs_dpkg
+@pytest.mark.sockets
 def test_complete_debs_need_no_notice(folder: Path, tmp_path: Path) -> None:
     for name in MAIN_PACKAGES:
         build_deb(folder, name)
-    packages = Packages(source=PackageSource.DEBS, path=str(folder))
-    found = resolve(packages, cache=tmp_path / "c", repository=SILENT)
+    packages = Packages(source=PackageSource.DEBS, path=str(folder), repository=SILENT)
+    found = resolve(packages, cache=tmp_path / "c")
     assert set(origins(found).values()) == {Origin.DEBS}
     assert found.notice is None
 
@@ -335,8 +420,11 @@ def test_complete_debs_need_no_notice(folder: Path, tmp_path: Path) -> None:
             Packages(source=PackageSource.STAND_INS, versions={"jicofo": "1.0-1"}),
             "'jicofo' 1.0-1, but stand-ins has 0~standin1",
         ),
-        (Packages(versions={"jicofo": "1.0-1"}), "'jicofo' 1.0-1, but stand-ins has"),
-        (Packages(source=PackageSource.DEBS), "needs 'packages.path'"),
+        (
+            Packages(versions={"jicofo": "1.0-1"}, repository=SILENT),
+            "'jicofo' 1.0-1, but stand-ins has",
+        ),
+        (Packages(source=PackageSource.DEBS, repository=SILENT), "needs 'packages.path'"),
     ],
     ids=["unknown package", "stand-ins cannot be pinned", "nor by auto", "no path"],
 )
@@ -344,7 +432,7 @@ def test_what_cannot_be_had_is_said(
     packages: Packages, message: str, standins: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(LabError) as caught:
-        resolve(packages, cache=tmp_path / "c", standins=standins, repository=SILENT)
+        resolve(packages, cache=tmp_path / "c", standins=standins)
     assert message in caught.value.message
 
 
@@ -352,6 +440,6 @@ def test_what_cannot_be_had_is_said(
 @pytest.mark.sockets
 def test_folder_without_any_of_jitsis_packages(folder: Path, tmp_path: Path) -> None:
     build_deb(folder, "hello")
-    packages = Packages(source=PackageSource.DEBS, path=str(folder))
+    packages = Packages(source=PackageSource.DEBS, path=str(folder), repository=SILENT)
     with pytest.raises(LabError, match="none of Jitsi's packages"):
-        resolve(packages, cache=tmp_path / "c", repository=SILENT)
+        resolve(packages, cache=tmp_path / "c")

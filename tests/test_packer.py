@@ -13,20 +13,20 @@ import pytest
 from labctl.debian import Mirror, load_release
 from labctl.errors import LabError
 from labctl.model import Channel, Packages, PackageSource, Role
-from labctl.packages import Origin, Package, PackageSet, jitsi_set
+from labctl.packages import MAIN_PACKAGES, Origin, Package, PackageSet, jitsi_set
 from labctl.packer import (
     PLACEHOLDER_HOST,
     TEMPLATES,
     UPLOAD,
     Bake,
     origin_of,
-    parse_failure,
     parse_installed,
     parse_manifest,
     parse_version,
     render_backports,
     render_bake_sources,
     render_packages,
+    render_pins,
     render_preseed,
     save_input,
     template_variables,
@@ -37,7 +37,6 @@ LOCAL = PackageSet(
         Package(name, Origin.STAND_INS, "0~standin1")
         for name in ("jicofo", "jitsi-videobridge2", "jitsi-meet-prosody", "jitsi-meet-web-config")
     ),
-    Channel.STABLE,
 )
 
 
@@ -76,7 +75,7 @@ def test_roles_get_their_packages_and_prosody_by_a_pin() -> None:
     )
 
 
-def test_newest_of_a_channel_has_no_version() -> None:
+def test_what_is_not_known_of_jitsis_repository_has_no_version() -> None:
     packages = jitsi_set(Packages(source=PackageSource.JITSI, versions={"jicofo": "1.0-7-1"}))
     lines = render_packages(packages, role=Role.JMS, release=load_release()).split()
     assert "jicofo=1.0-7-1" in lines
@@ -104,7 +103,19 @@ def test_jitsis_repository_is_named_only_where_it_is_needed() -> None:
     assert "download.jitsi.org" not in render_bake_sources(LOCAL, role=Role.JMS)
     text = render_bake_sources(jitsi_set(Packages(channel=Channel.TESTING)), role=Role.JVB)
     assert "URIs: https://download.jitsi.org\nSuites: testing/\n" in text
-    assert f"Signed-By: {UPLOAD}/jitsi.asc" in text
+    assert f"Signed-By: {UPLOAD}/jitsi.gpg" in text
+
+
+def test_pins_take_the_chosen_versions_of_jitsis_and_nothing_else_of_its_repository() -> None:
+    known = dict.fromkeys(MAIN_PACKAGES, ("2-1", "1-1"))
+    packages = jitsi_set(Packages(versions={"jicofo": "1-1"}), known=known)
+    pins = render_pins(packages, role=Role.JMS).split("\n\n")
+    assert "Package: jicofo\nPin: version 1-1\nPin-Priority: 1001" in pins
+    assert "Package: jitsi-meet-web\nPin: version 2-1\nPin-Priority: 1001" in pins
+    assert pins[-1] == 'Package: *\nPin: origin "download.jitsi.org"\nPin-Priority: 100\n'
+    assert render_pins(LOCAL, role=Role.JMS) == (
+        "Package: *\nPin: release o=labctl\nPin-Priority: 1001\n"
+    )
 
 
 def test_input_of_a_bake(tmp_path: Path) -> None:
@@ -137,26 +148,6 @@ def test_answers_of_packer() -> None:
         "prosody": "13.0.6-1",
         "nginx": "1.26",
     }
-
-
-def test_failure_is_told_without_packers_own_talk() -> None:
-    output = """\
-2026-11-21T14:00:01Z: ==> docker.role: Provisioning with shell script: check.sh
-2026-11-21T14:00:02Z:     docker.role: check: package 'x' is not-installed
-
-2026-11-21T14:00:03Z: ==> docker.role: Provisioning step had errors: Running the cleanup
-2026-11-21T14:00:03Z: ==> docker.role: Killing the container: 7fe3
-2026-11-21T14:00:04Z: Build 'docker.role' errored after 21 seconds: Script exited with 1
-==> Builds finished but no artifacts were created.
-"""
-    assert parse_failure(output) == [
-        "Provisioning with shell script: check.sh",
-        "check: package 'x' is not-installed",
-    ]
-    assert parse_failure("Error: Unsupported argument\n\n  on x.hcl line 3:\n") == [
-        "Error: Unsupported argument",
-        "  on x.hcl line 3:",
-    ]
 
 
 def test_origin_of_installed_packages() -> None:
