@@ -19,13 +19,18 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.@-]+\.(service|socket|target|timer|path)")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A file or a directory with its owner; `sha256` is empty for a directory."""
+    """A file or a directory with its owner; `sha256` is empty for a directory.
+
+    A `kept` file belongs to a service that writes it anew at will (Prosody's data files): it is
+    placed where it is missing or where the lab wants another content than it placed last.
+    """
 
     path: str
     owner: str
     group: str
     mode: int
     sha256: str = ""
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ def _entry(item: Mapping[str, Any], digest: str = "") -> Entry:
     for name in (owner, group):
         if not _NAME.fullmatch(name):
             raise ValueError(f"'{name}' is not the name of a user or group")
-    return Entry(_path(item["path"]), owner, group, mode, digest)
+    return Entry(_path(item["path"]), owner, group, mode, digest, bool(item.get("kept")))
 
 
 def _unit(item: Mapping[str, Any]) -> Unit:

@@ -16,7 +16,7 @@ from provision.events import emit_step
 from provision.facts import script
 from provision.plan import Plan, Stage
 
-PORT_DEADLINE = 30
+PORT_DEADLINE = 60
 """Seconds for the units of a stage to be active and to own their ports."""
 
 PLACE_TIMEOUT = 60

@@ -77,7 +77,8 @@ def make_plan(manifest: Manifest, look: Look) -> Plan:
     """
     _check_owners(manifest, look)
     applied = look.applied or Manifest(node=manifest.node)
-    write = tuple(entry for entry in manifest.files if not _same_file(entry, look))
+    placed = frozenset(applied.files)
+    write = tuple(entry for entry in manifest.files if not _same_file(entry, look, placed=placed))
     dirs = tuple(entry for entry in manifest.dirs if not _same_dir(entry, look))
     links = tuple(
         path for path, target in manifest.targets.items() if look.links.get(path) != target
@@ -114,8 +115,10 @@ def make_plan(manifest: Manifest, look: Look) -> Plan:
     )
 
 
-def _same_file(entry: Entry, look: Look) -> bool:
+def _same_file(entry: Entry, look: Look, *, placed: frozenset[Entry]) -> bool:
     stat = look.stats.get(entry.path)
+    if entry.kept and entry in placed:
+        return stat is not None and stat.is_file
     return (
         stat is not None
         and stat.is_file

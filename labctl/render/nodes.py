@@ -119,7 +119,7 @@ class _Renderer:
     def account(self, user: str, host: str, *, data: str, salt: str, password: str) -> RenderedFile:
         text = render_account(password, salt=bytes.fromhex(self.materials.secrets.salts[salt]))
         path = data_file(host, "accounts", user, data_path=data)
-        return RenderedFile(path, text, "prosody", "prosody", 0o640)
+        return RenderedFile(path, text, "prosody", "prosody", 0o640, kept=True)
 
 
 _ENVIRONMENT = Environment(
@@ -175,6 +175,7 @@ def _jms(renderer: _Renderer) -> Tree:
         "prosody",
         "prosody",
         0o640,
+        kept=True,
     )
     files = (
         renderer.file(PROSODY_CONF, "jms/prosody.cfg.lua.j2", group="prosody", mode=0o640),

@@ -13,13 +13,18 @@ from labctl.workdir import Workdir, write_file, write_json
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
-    """One whole file of a node."""
+    """One whole file of a node.
+
+    `kept`: a service writes it anew at will, so what stands there is not put right; see
+    `provision.manifest.Entry`.
+    """
 
     path: str
     text: str
     owner: str = "root"
     group: str = "root"
     mode: int = 0o644
+    kept: bool = False
 
     @property
     def sha256(self) -> str:
@@ -93,6 +98,7 @@ class Tree:
                     "group": f.group,
                     "mode": f"{f.mode:04o}",
                     "sha256": f.sha256,
+                    "kept": f.kept,
                 }
                 for f in self.files
             ],

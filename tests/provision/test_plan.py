@@ -95,6 +95,25 @@ def test_drift_is_put_right_and_its_unit_restarted(look: Look, expected: str) ->
     assert plan.finish
 
 
+@pytest.mark.parametrize(
+    ("applied", "found", "written"),
+    [("1", "rewritten", []), ("1", None, [CONF]), ("0", "rewritten", [CONF])],
+    ids=["the service wrote it anew", "missing", "the lab wants another content"],
+)
+def test_a_kept_file_is_the_services_own(
+    applied: str, found: str | None, written: list[str]
+) -> None:
+    kept = replace(entry(CONF), kept=True)
+    manifest = replace(MANIFEST, files=(kept,), text="new\n")
+    look = replace(
+        GOOD,
+        stats={CONF: Stat("root", "prosody", 0o100000, 0o640)} if found else {},
+        digests={CONF: found} if found else {},
+        applied=replace(MANIFEST, files=(replace(kept, sha256=applied),)),
+    )
+    assert [e.path for e in make_plan(manifest, look).write] == written
+
+
 def test_a_link_that_points_elsewhere_reloads() -> None:
     plan = make_plan(MANIFEST, replace(GOOD, links={LINK: "../y"}))
     assert plan.links == (LINK,)
