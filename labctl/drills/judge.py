@@ -1,0 +1,115 @@
+"""From what was seen to a verdict: values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from labctl.drills.model import Act, Drill, Expectation, Finding, Moment, Verdict, Who
+
+NOBODY = "nobody this is about was there"
+
+
+def judge(
+    drill: Drill,
+    moments: Sequence[Moment],
+    *,
+    subjects: Mapping[tuple[int, Who], Collection[str]],
+) -> tuple[Finding, ...]:
+    """How each expectation of each act came out; `subjects` says who was meant by each part."""
+    return tuple(
+        judge_one(index, each, moments, subjects=subjects.get((index, each.who), ()))
+        for index, act in enumerate(drill.acts)
+        for each in act.expects
+    )
+
+
+def judge_one(
+    act: int, expectation: Expectation, moments: Iterable[Moment], *, subjects: Collection[str]
+) -> Finding:
+    """How one expectation came out."""
+    mine = [each for each in moments if each.act == act and each.mark is expectation.mark]
+    times = first_times(expectation, mine, subjects=subjects)
+    if expectation.within is None:
+        verdict, seen = _judge_never(expectation, times, subjects)
+    else:
+        verdict, seen = _judge_within(expectation, times, subjects)
+    return Finding(act, expectation.says, verdict, seen)
+
+
+def first_times(
+    expectation: Expectation, moments: Iterable[Moment], *, subjects: Collection[str]
+) -> dict[str, float]:
+    """When each subject first had it; for Jicofo any subject counts as Jicofo itself.
+
+    What must never be seen counts from `earliest` on.
+    """
+    floor = expectation.earliest if expectation.within is None else 0.0
+    found: dict[str, float] = {}
+    for moment in sorted(moments, key=lambda each: each.at):
+        name = "jicofo" if expectation.who is Who.JICOFO else moment.subject
+        if name in subjects and moment.at >= floor:
+            found.setdefault(name, moment.at)
+    return found
+
+
+def _judge_never(
+    expectation: Expectation, times: Mapping[str, float], subjects: Collection[str]
+) -> tuple[Verdict, str]:
+    if not subjects:
+        return Verdict.EXPECTED, NOBODY
+    if not times:
+        return Verdict.EXPECTED, f"'{expectation.mark}' was not seen"
+    return expectation.otherwise, f"'{expectation.mark}' {_spread(times, subjects)}"
+
+
+def _judge_within(
+    expectation: Expectation, times: Mapping[str, float], subjects: Collection[str]
+) -> tuple[Verdict, str]:
+    assert expectation.within is not None
+    if not subjects:
+        return Verdict.WORSE, NOBODY
+    if not times:
+        return expectation.otherwise, f"'{expectation.mark}' was not seen"
+    seen = f"'{expectation.mark}' {_spread(times, subjects)}"
+    if len(times) < len(subjects) or max(times.values()) > expectation.within:
+        return expectation.otherwise, seen
+    if max(times.values()) < expectation.earliest:
+        return expectation.early, seen
+    return Verdict.EXPECTED, seen
+
+
+def _spread(times: Mapping[str, float], subjects: Collection[str]) -> str:
+    first, last = min(times.values()), max(times.values())
+    when = f"after {first:.1f} s" if last - first < 0.1 else f"after {first:.1f}-{last:.1f} s"
+    missing = len(subjects) - len(times)
+    return f"{when}; {missing} of {len(subjects)} never" if missing else when
+
+
+def is_settled(
+    index: int,
+    act: Act,
+    moments: Sequence[Moment],
+    *,
+    subjects: Mapping[tuple[int, Who], Collection[str]],
+) -> float | None:
+    """When everything that must be seen had been; None while something has not."""
+    latest = max([0.0, *(each.at for each in act.tries)])
+    for each in act.expects:
+        if each.within is None:
+            continue
+        about = subjects.get((index, each.who), ())
+        mine = [one for one in moments if one.act == index and one.mark is each.mark]
+        times = first_times(each, mine, subjects=about)
+        if len(times) < len(about):
+            return None
+        latest = max([latest, *times.values()])
+    return latest
+
+
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """One worse finding makes a drill worse; else one better makes it better."""
+    verdicts = {each.verdict for each in findings}
+    for verdict in (Verdict.WORSE, Verdict.BETTER):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.EXPECTED

@@ -1,0 +1,125 @@
+"""Watching a lab during a drill: participants' events and Jicofo's words, on one clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from labctl.crowd import Event, Kind
+from labctl.drills.jicofo import Sample, parse_marks, parse_sample, render_sample
+from labctl.drills.model import Mark, Who
+from labctl.errors import LabError
+from labctl.model import Topology
+from labctl.ssh import run_on
+from labctl.workdir import Workdir
+
+INTERVAL = 0.4
+"""Seconds between two questions to the JMS; log lines carry their own, finer times."""
+
+KINDS = {
+    Kind.TERMINATED: Mark.TERMINATED,
+    Kind.REINVITED: Mark.REINVITED,
+    Kind.LOST: Mark.LOST,
+    Kind.REMOVED: Mark.LOST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something seen, `at` on this machine's monotonic clock."""
+
+    at: float
+    who: Who
+    subject: str
+    mark: Mark
+    detail: str = ""
+
+
+class Watcher:
+    """Asks the JMS again and again in a thread of its own; what it saw is in `seen`."""
+
+    def __init__(
+        self, workdir: Workdir, topology: Topology, *, on_seen: Callable[[Seen], None]
+    ) -> None:
+        self._workdir, self._topology, self._on_seen = workdir, topology, on_seen
+        self._offset = 0
+        self._rest = ""
+        self._operational: int | None = None
+        self._silent = False
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="drill-watch", daemon=True)
+        self.seen: list[Seen] = []
+
+    def __enter__(self) -> Watcher:
+        _, sample = self._ask(offset=1 << 60)
+        self._offset, self._operational = sample.size, sample.operational
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while not self._over.wait(INTERVAL):
+            try:
+                at, sample = self._ask(offset=self._offset)
+            except (LabError, ValueError) as error:
+                self._note_silence(error)
+                continue
+            self._silent = False
+            self._take(at, sample)
+
+    def _ask(self, *, offset: int) -> tuple[float, Sample]:
+        began = time.monotonic()
+        command = render_sample(offset=offset)
+        result = run_on(self._workdir, self._topology.jms.name, command, timeout=8, check=False)
+        # The clock is read first on the node, so close to the beginning of the round trip.
+        return (began + time.monotonic()) / 2, parse_sample(result.output)
+
+    def _take(self, at: float, sample: Sample) -> None:
+        self._offset = sample.size
+        text = self._rest + sample.text
+        whole, newline, self._rest = text.rpartition("\n")
+        for moment, mark, subject, line in parse_marks(whole + newline):
+            ago = (sample.clock - moment).total_seconds()
+            self._note(Seen(at - ago, Who.JICOFO, subject, mark, line))
+        self._take_count(at, sample.operational)
+
+    def _take_count(self, at: float, count: int | None) -> None:
+        if count is None or count == self._operational:
+            return
+        total = len(self._topology.bridges)
+        before, self._operational = self._operational, count
+        if count == total:
+            mark = Mark.ALL_BACK
+        elif count == 0:
+            mark = Mark.NONE_LEFT
+        elif before is not None and count > before:
+            return
+        else:
+            mark = Mark.FEWER
+        self._note(Seen(at, Who.JICOFO, "jicofo", mark, f"{count} of {total}"))
+
+    def _note_silence(self, error: Exception) -> None:
+        if not self._silent:
+            self._silent = True
+            self._note(Seen(time.monotonic(), Who.JICOFO, "jms", Mark.SILENT, str(error)))
+
+    def _note(self, seen: Seen) -> None:
+        self.seen.append(seen)
+        self._on_seen(seen)
+
+
+def marks_of(events: Iterable[Event], *, who: Who, subject: str, said: str = "") -> list[Seen]:
+    """A participant's events as marks; `said` is the message that counts as heard."""
+    found = []
+    for event in events:
+        if mark := KINDS.get(event.kind):
+            detail = event.details.get("reason", "")
+            found.append(Seen(event.at, who, subject, mark, detail))
+        elif said and event.kind is Kind.MESSAGE and event.details.get("body") == said:
+            found.append(Seen(event.at, who, subject, Mark.HEARD))
+    return found
