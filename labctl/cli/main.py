@@ -24,6 +24,7 @@ VERBS = {
     "logs": "look",
     "doctor": "look",
     "verify": "verify",
+    "report": "verify",
     "drill": "drill",
     "ssh": "nodes",
     "exec": "nodes",

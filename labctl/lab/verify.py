@@ -6,20 +6,34 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from labctl.errors import UsageError
+from labctl.lab.report import Files
 from labctl.process import pass_through
 from labctl.workdir import ROOT, Workdir
 
+PLUGIN = "acceptance.reporting"
+RESULTS = "LABCTL_RESULTS"
 
-def verify(workdir: Workdir, pytest_args: Sequence[str]) -> int:
+
+def verify(workdir: Workdir, pytest_args: Sequence[str], *, record: bool = False) -> int:
     """Run `acceptance/` with further arguments for pytest; returns pytest's exit status.
 
+    With `record` the run leaves in the lab's folder what `labctl.lab.report` makes a report of.
     Errors: LabError when there is no lab.
     """
     workdir.load_topology()
     suite = ("-m", "pytest", ROOT / "acceptance", "--rootdir", ROOT)
     argv: list[str | Path] = [sys.executable, *suite, *pytest_args]
-    return pass_through(
-        argv,
-        cwd=ROOT,
-        env={"LABCTL_WORKDIR": str(workdir.path), "PYTHONPATH": str(ROOT)},
-    )
+    env = {"LABCTL_WORKDIR": str(workdir.path), "PYTHONPATH": str(ROOT)}
+    if record:
+        _refuse_second_junit(pytest_args)
+        files = Files.of(workdir)
+        argv += ["-p", PLUGIN, f"--junitxml={files.junit}"]
+        env[RESULTS] = str(files.results)
+    return pass_through(argv, cwd=ROOT, env=env)
+
+
+def _refuse_second_junit(pytest_args: Sequence[str]) -> None:
+    """pytest writes one such file only, and the report needs it."""
+    if any(word.startswith(("--junitxml", "--junit-xml")) for word in pytest_args):
+        raise UsageError("'--report' writes 'junit.xml' by itself.", hint="Leave '--junitxml' out.")

@@ -1,0 +1,146 @@
+"""From a report to its one HTML page, without outside resources and without scripts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from labctl.model import Topology
+from labctl.report.model import LogLine, Outcome, Report, Test
+from labctl.report.svg import Bar, Dot, bars, dots, seconds
+from labctl.report.timeline import read_drill
+from labctl.report.topologysvg import draw_topology
+from labctl.report.verdict import judge, packages_kind, verdict_line
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "report"
+PERCENTILES = ("p50", "p90", "p95", "p99", "max")
+TONES = 8
+SLOWEST = 8
+
+WORDS = {
+    Outcome.PASSED: "✓ passed",
+    Outcome.FAILED: "✕ failed",
+    Outcome.ERROR: "✕ error",
+    Outcome.SKIPPED: "– skipped",
+    Outcome.XFAILED: "– failed, as expected",
+    Outcome.XPASSED: "! passed, unexpectedly",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package in one version, and the nodes that have it."""
+
+    name: str
+    version: str
+    stand_in: bool
+    nodes: tuple[str, ...]
+
+
+def render_page(report: Report) -> str:
+    """The report as HTML; every text in it is escaped, drawings excepted, which escape theirs."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"clock": _clock, "moment": _moment, "seconds": seconds}
+    topology = Topology.from_json(report.topology)
+    return environment.get_template("report.html.j2").render(
+        report=report,
+        run=report.run,
+        topology=topology,
+        verdict=judge(report),
+        sentence=verdict_line(report),
+        kind=packages_kind(report),
+        packages=packages_of(report.status),
+        picture=draw_topology(topology, status=report.status),
+        tones={node.name: index % TONES for index, node in enumerate(topology.nodes)},
+        plots=plots_of(report),
+        drills=[read_drill(item) for item in report.drills or ()],
+        modules=modules_of(report.run.tests),
+        words=WORDS,
+        skipped=[it for it in report.run.tests if it.outcome is Outcome.SKIPPED],
+    )
+
+
+def packages_of(status: Mapping[str, Any] | None) -> list[Package]:
+    """Packages of all nodes, a line per version; stand-ins first."""
+    found: dict[tuple[str, str, bool], list[str]] = {}
+    for node in (status or {}).get("nodes", ()):
+        for name, item in node["packages"].items():
+            key = (name, item["version"], item["stand_in"])
+            found.setdefault(key, []).append(node["name"])
+    packages = [Package(*key, nodes=tuple(nodes)) for key, nodes in found.items()]
+    return sorted(packages, key=lambda it: (not it.stand_in, it.name, it.version))
+
+
+def modules_of(tests: Sequence[Test]) -> dict[str, list[Test]]:
+    """Tests by the file that holds them: `acceptance/test_ports.py` is 'ports'."""
+    found: dict[str, list[Test]] = {}
+    for test in tests:
+        file = test.nodeid.partition("::")[0].rpartition("/")[2]
+        found.setdefault(file.removeprefix("test_").removesuffix(".py"), []).append(test)
+    return found
+
+
+def plots_of(report: Report) -> list[tuple[str, str]]:
+    """Captions and drawings of the timings that there are."""
+    found = []
+    if report.timings is not None:
+        total = report.timings.get("total", 0.0)
+        rows = [Bar(name, value, seconds(value)) for name, value in _phases(report.timings)]
+        found.append((f"The last 'labctl up': {seconds(total)}", bars(rows, title="Phases of up")))
+    if report.run.tests:
+        caption = "Tests by marker, one dot each (a cross: failed); at the end their sum"
+        found.append((caption, dots(_by_marker(report.run.tests), title="Durations of tests")))
+        slow = sorted(report.run.tests, key=lambda test: -test.total)[:SLOWEST]
+        rows = [Bar(it.name.removeprefix("test_"), it.total, seconds(it.total)) for it in slow]
+        found.append(("The slowest tests", bars(rows, title="The slowest tests")))
+    for phase, figures in ((report.crowd or {}).get("phases") or {}).items():
+        rows = [
+            Bar(name, float(figures[name]), seconds(float(figures[name])))
+            for name in PERCENTILES
+            if figures.get(name) is not None
+        ]
+        if rows:
+            found.append((f"Crowd, {phase}: percentiles", bars(rows, title=f"Crowd: {phase}")))
+    return found
+
+
+def _phases(timings: Mapping[str, Any]) -> list[tuple[str, float]]:
+    return [(str(name), float(value)) for name, value in timings["phases"].items()]
+
+
+def _by_marker(tests: Sequence[Test]) -> list[tuple[str, str, list[Dot]]]:
+    """A test with several markers counts for each, but 'slow' says only how long it takes."""
+    found: dict[str, list[Test]] = {}
+    for test in tests:
+        for marker in [it for it in test.markers if it != "slow"] or ["no marker"]:
+            found.setdefault(marker, []).append(test)
+    return [
+        (
+            marker,
+            f"{len(those)}: {seconds(sum(it.total for it in those))}",
+            [Dot(it.total, it.outcome.bad, f"{it.name}: {seconds(it.total)}") for it in those],
+        )
+        for marker, those in found.items()
+    ]
+
+
+def _clock(line: LogLine) -> str:
+    """The time of day of a log line, no more exact than its log wrote it."""
+    text = time.strftime("%H:%M:%S", time.gmtime(line.time))
+    return f"{text}.{int(line.time % 1 * 1000):03d}" if line.exact else text
+
+
+def _moment(at: float | None) -> str:
+    """A time for people, in UTC."""
+    return "?" if at is None else time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))
