@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 from labctl.drills.bridges import BRIDGE_DRILLS, FAILOVER
 from labctl.drills.model import Drill
+from labctl.drills.outages import OUTAGE_DRILLS
 from labctl.drills.servers import SERVER_DRILLS
 from labctl.errors import UsageError
 
-DRILLS: tuple[Drill, ...] = (FAILOVER, *BRIDGE_DRILLS, *SERVER_DRILLS)
+DRILLS: tuple[Drill, ...] = (*BRIDGE_DRILLS, *OUTAGE_DRILLS, *SERVER_DRILLS)
 ALL = "all"
 
 

@@ -6,7 +6,7 @@ otherwise.
 
 from __future__ import annotations
 
-from labctl.drills.bridges import OTHERS_STAY, STREAMS_STAY
+from labctl.drills.expect import OTHERS_STAY, STREAMS_STAY
 from labctl.drills.faults import ClockOff, CutPorts, FillLogDisk, Restart, Start, Stop, Undo
 from labctl.drills.model import (
     Act,

@@ -62,6 +62,8 @@ class Show:
         if drill.place is not None:
             wanted = wanted_bridges(self.topology, drill.place)
             self.stage.place_call(drill.people, wanted=wanted, visitors=drill.visitors)
+            if any(each.who is Who.OTHERS for act in drill.acts for each in act.expects):
+                self.stage.place_bystanders(2)
         self._name_people()
         self.places = {act.where: self.stage.spots(act.where) for act in drill.acts}
         with Watcher(self.workdir, self.topology, on_seen=self._tell) as self.watcher:
@@ -107,7 +109,9 @@ class Show:
         call = self.stage.call
         if call is None:
             return
-        others = [one for each in self.stage.others for one in each.people]
+        # Where a call may span bridges, any call may have people on the one that goes.
+        apart = () if self.topology.relays else self.stage.others
+        others = [one for each in apart for one in each.people]
         self.cast = [
             *((Who.CALL, f"p{n}", one) for n, one in enumerate(call.people, 1)),
             *((Who.VISITORS, f"visitor {n}", one) for n, one in enumerate(call.visitors, 1)),
