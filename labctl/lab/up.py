@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from labctl.drills.journal import undo_left
 from labctl.errors import LabError
 from labctl.imageplan import Installed
 from labctl.lab.collect import collect_logs
@@ -61,6 +62,7 @@ def bring_up(
     with timings.phase("machines"):
         machines = VagrantMachines(workdir, topology)
         machines.up(progress=progress)
+        undo_left(workdir, topology, progress=progress)
     with logs_on_failure(workdir, topology, progress=progress):
         with timings.phase("provision"):
             log = workdir.logs / "provision.log"
