@@ -70,3 +70,13 @@ def _state_apart(
 def root() -> Path:
     """The project's root."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def jms_image() -> str:
+    """The image of role jms on stand-ins: it holds every program that reads what is rendered."""
+    from labctl.images import ensure_images
+    from labctl.model import Packages, PackageSource, Role
+
+    packages = Packages(source=PackageSource.STAND_INS)
+    return ensure_images([Role.JMS], packages, progress=lambda *_: None)[Role.JMS]

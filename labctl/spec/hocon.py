@@ -52,6 +52,27 @@ def load_hocon(path: Path) -> dict[str, Any]:
     return data
 
 
+def parse_hocon(text: str) -> dict[str, Any]:
+    """HOCON text of another program as plain data; what it takes from elsewhere stays as it is.
+
+    Errors: ValueError with what is wrong.
+    """
+    from pyhocon import ConfigFactory, ConfigTree
+    from pyhocon.exceptions import ConfigException
+    from pyparsing import ParseBaseException
+
+    try:
+        with _logged():
+            tree = ConfigFactory.parse_string(text, resolve=False)
+    except (ParseBaseException, ConfigException) as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(tree, ConfigTree):
+        raise ValueError("it holds no keys")
+    data = _plain(tree)
+    assert isinstance(data, dict)
+    return data
+
+
 def _plain(value: Any) -> Any:
     from pyhocon.config_tree import NoneValue
 

@@ -7,7 +7,7 @@ kept=/var/lib/labctl/packaged
 rm -rf "$kept"
 mkdir -p "$kept"
 for source in /etc/prosody/conf.avail /etc/prosody/prosody.cfg.lua /etc/jitsi \
-    /etc/nginx/sites-available /etc/turnserver.conf; do
+    /etc/nginx/nginx.conf /etc/nginx/sites-available /etc/turnserver.conf; do
     if [ -e "$source" ]; then
         mkdir -p "$kept$(dirname "$source")"
         cp -R "$source" "$kept$source"

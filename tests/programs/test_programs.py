@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 from pyhocon import ConfigFactory
 
-from labctl.images import ensure_images
 from labctl.lab.prepare import render_lab
 from labctl.layout import resolve
-from labctl.model import Packages, PackageSource, Role
 from labctl.render import Tree
 from labctl.workdir import Workdir
 from tests.programs.container import Check, ask_programs
@@ -49,21 +47,14 @@ def plain(value: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
-def image() -> str:
-    """The image of role jms: it holds every program that reads what labctl renders."""
-    packages = Packages(source=PackageSource.STAND_INS)
-    return ensure_images([Role.JMS], packages, progress=lambda *_: None)[Role.JMS]
-
-
-@pytest.fixture(scope="session")
-def answers(image: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def answers(jms_image: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What the programs say of a case; each case is asked once."""
     folder = tmp_path_factory.mktemp("programs")
 
     @cache
     def ask(case: str) -> tuple[list[Tree], list[Check]]:
         trees = render_lab(Workdir(Path(folder) / case), resolve(CASES[case]))
-        return trees, ask_programs(image, trees)
+        return trees, ask_programs(jms_image, trees)
 
     return ask
 
@@ -98,10 +89,10 @@ def test_java_side_and_ours_read_the_same_hocon(case: str, answers: Any) -> None
         assert json.loads(it.said) == ours, f"{it.node} {path}"
 
 
-def test_programs_refuse_what_is_broken(image: str) -> None:
+def test_programs_refuse_what_is_broken(jms_image: str) -> None:
     """A check that cannot fail would be none."""
     [jms] = fixed_trees(replace(CASES["local-1-relays"], relays=False))
-    assert refusing(ask_programs(image, [with_broken(jms, BROKEN)])) >= set(BROKEN)
+    assert refusing(ask_programs(jms_image, [with_broken(jms, BROKEN)])) >= set(BROKEN)
 
 
 def with_broken(tree: Tree, broken: Mapping[str, Sequence[str]]) -> Tree:
