@@ -25,6 +25,7 @@ VERBS = {
     "doctor": "look",
     "verify": "verify",
     "crowd": "crowd",
+    "crowd": "crowd",
     "drift": "drift",
     "report": "verify",
     "drill": "drill",

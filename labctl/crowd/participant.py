@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from labctl.crowd import conference
 from labctl.crowd.errors import CrowdError
 from labctl.crowd.events import NOTHING, Event, Kind, View
+from labctl.crowd.figures import History
 from labctl.crowd.inbox import Inbox, Options
 from labctl.crowd.recorder import Recorder
 from labctl.crowd.stream import Stream
@@ -30,7 +31,9 @@ class Participant:
     for and what was last seen.  A participant joins once; who is lost stays lost.
     """
 
-    __slots__ = ("_inbox", "_options", "_recorder", "_stream", "_target", "nick", "room", "vnode")
+    __slots__ = (
+        "_inbox", "_options", "_recorder", "_stream", "_target", "began", "nick", "room", "vnode",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class Participant:
         self.room = room.lower()
         self.nick = nick or secrets.token_hex(4)
         self.vnode: str | None = None
+        self.began = 0.0  # monotonic seconds, when it was told to join
         self._recorder = Recorder(self.nick)
         self._inbox = Inbox(self._recorder, self._options)
         self._stream: Stream | None = None
@@ -82,6 +86,7 @@ class Participant:
         """Log in, ask the focus, follow a redirection, and be in the room."""
         if self._stream is not None or self.events:
             raise CrowdError(f"Participant '{self.nick}' has joined once; make a new one.")
+        self.began = time.monotonic()
         await self._attempt(self._join(), deadline=deadline, failure=f"did not join '{self.room}'")
         return self
 
@@ -128,6 +133,11 @@ class Participant:
             stream.cut()
         if self._recorder.ended is None:
             self._on_lost(reason)
+
+    def history(self) -> History:
+        """What the figures of a crowd are made of; cheap, unlike a view."""
+        invited = self._inbox.sid is not None
+        return History(self.nick, self.began, self.state, invited, self.events)
 
     def view(self) -> View:
         """Where this participant stands now."""

@@ -1,0 +1,166 @@
+"""Figures of a crowd, from what its participants recorded: counts, losses, times per phase.
+
+Pure: views in, values out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from labctl.crowd.events import Event, Kind
+
+PHASES: Mapping[str, tuple[Kind | None, Kind]] = {
+    "connect": (None, Kind.CONNECTED),
+    "auth": (Kind.CONNECTED, Kind.AUTHENTICATED),
+    "conference": (Kind.AUTHENTICATED, Kind.ANSWERED),
+    "join": (Kind.ANSWERED, Kind.JOINED),
+    "invite": (Kind.JOINED, Kind.INVITED),
+    "all": (None, Kind.INVITED),
+}
+"""What each phase lasts from and to, by the first event of a kind; None is the beginning.
+
+A visitor's 'join' holds its second connection and login, those to the vnode.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One participant: when it began (monotonic seconds), what it recorded, where it stands."""
+
+    nick: str
+    began: float
+    state: str
+    invited: bool
+    """It has a session with a bridge now."""
+    events: Sequence[Event]
+
+    def first(self, kind: Kind) -> Event | None:
+        return next((event for event in self.events if event.kind is kind), None)
+
+    def has(self, kind: Kind) -> bool:
+        return self.first(kind) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How long a phase took, in seconds."""
+
+    count: int
+    p50: float
+    p95: float
+    max: float
+
+    @classmethod
+    def of(cls, seconds: Iterable[float]) -> Spread | None:
+        """None where nobody got so far."""
+        times = sorted(seconds)
+        if not times:
+            return None
+        return cls(len(times), percentile(times, 50), percentile(times, 95), times[-1])
+
+    def to_json(self) -> dict[str, float]:
+        """To the tenth of a millisecond; what is finer is noise."""
+        seconds = {"p50": self.p50, "p95": self.p95, "max": self.max}
+        return {"count": self.count, **{name: round(at, 4) for name, at in seconds.items()}}
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile of values in order; at least `share` % are no larger."""
+    return ordered[max(ceil(len(ordered) * share / 100), 1) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What became of a crowd."""
+
+    asked: int
+    """How many were to come; those that never began are among them."""
+    began: int
+    joined: int
+    present: int
+    """In the room now, or until they left as they wanted to."""
+    redirected: Mapping[str, int]
+    """By vnode."""
+    invited: int
+    in_call: int
+    """With a session now: invited, and invited again after every termination."""
+    terminated: int
+    reinvited: int
+    lost: Mapping[str, int]
+    """By reason, the participants that were lost or never came in."""
+    removed: Mapping[str, int]
+    """By reason, those that the server put out of the room."""
+    phases: Mapping[str, Spread]
+
+    @property
+    def well(self) -> bool:
+        """Everybody came, was invited and stayed."""
+        return self.asked == self.joined == self.present == self.in_call
+
+    def to_json(self) -> dict[str, Any]:
+        phases = {name: spread.to_json() for name, spread in self.phases.items()}
+        plain = {name: getattr(self, name) for name in self.__slots__ if name != "phases"}
+        maps = {name: dict(value) for name, value in plain.items() if isinstance(value, Mapping)}
+        return {**plain, **maps, "well": self.well, "phases": phases}
+
+
+def summarise(crowd: Sequence[History], *, asked: int) -> Figures:
+    """The figures of these participants, of `asked` that were wanted."""
+    alive = ("joined", "left")
+    return Figures(
+        asked=asked,
+        began=sum(1 for one in crowd if one.events or one.state != "new"),
+        joined=_having(crowd, Kind.JOINED),
+        present=sum(1 for one in crowd if one.state in alive and one.has(Kind.JOINED)),
+        redirected=_counted(_vnodes(crowd)),
+        invited=_having(crowd, Kind.INVITED),
+        in_call=sum(1 for one in crowd if one.state in alive and one.invited),
+        terminated=_having(crowd, Kind.TERMINATED),
+        reinvited=_having(crowd, Kind.REINVITED),
+        lost=_counted(_reasons(crowd, Kind.LOST)),
+        removed=_counted(_reasons(crowd, Kind.REMOVED)),
+        phases={name: spread for name in PHASES if (spread := _phase(crowd, name)) is not None},
+    )
+
+
+def _having(crowd: Sequence[History], kind: Kind) -> int:
+    return sum(1 for one in crowd if one.has(kind))
+
+
+def _vnodes(crowd: Sequence[History]) -> Iterable[str]:
+    events = (one.first(Kind.REDIRECTED) for one in crowd)
+    return (event.details.get("vnode", "") for event in events if event is not None)
+
+
+def _reasons(crowd: Sequence[History], kind: Kind) -> Iterable[str]:
+    for one in crowd:
+        event = one.first(kind)
+        if event is not None:
+            yield explain(event.details.get("reason", ""), nick=one.nick)
+
+
+def explain(reason: str, *, nick: str) -> str:
+    """A reason without what differs from participant to participant, to be counted by."""
+    told = reason.replace(f"Participant '{nick}' ", "").replace(nick, "…")
+    return told.partition("; last seen")[0].rstrip(".") or "no reason given"
+
+
+def _counted(words: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(words).items(), key=lambda item: (-item[1], item[0])))
+
+
+def _phase(crowd: Sequence[History], name: str) -> Spread | None:
+    start, end = PHASES[name]
+    return Spread.of(_durations(crowd, start, end))
+
+
+def _durations(crowd: Sequence[History], start: Kind | None, end: Kind) -> Iterable[float]:
+    for one in crowd:
+        finish = one.first(end)
+        begin = one.began if start is None else getattr(one.first(start), "at", None)
+        if finish is not None and begin is not None:
+            yield finish.at - begin
