@@ -79,7 +79,7 @@ def write_report(workdir: Workdir, folder: Path, *, progress: Progress) -> Repor
     if files.junit.is_file() and secrets is not None:
         junit = files.junit.read_text(encoding="utf-8", errors="replace")
         write_file(folder / JUNIT, redact_text(junit, secrets=hidden))
-    return _save(folder, redact(report.to_json(), secrets=hidden) | _drills_and_crowd(folder))
+    return _save(folder, redact(report.to_json() | _drills_and_crowd(folder), secrets=hidden))
 
 
 def render_again(folder: Path) -> Report:
@@ -94,7 +94,14 @@ def render_again(folder: Path) -> Report:
             f"There is no report in '{folder}'.",
             hint="Run 'labctl verify --report DIR' to make one.",
         )
-    return _save(folder, data | _drills_and_crowd(folder))
+    hidden = _secrets(Workdir.of(_lab_of(data))) or frozenset()
+    return _save(folder, redact(data | _drills_and_crowd(folder), secrets=hidden))
+
+
+def _lab_of(data: Mapping[str, Any]) -> str:
+    """The lab's name, with which its secrets are found where the lab is still here."""
+    topology = data.get("topology")
+    return Path(str(topology.get("lab", ""))).name if isinstance(topology, dict) else ""
 
 
 def _save(folder: Path, data: Mapping[str, Any]) -> Report:

@@ -40,8 +40,8 @@ def _failure(
     group: Sequence[Test], *, entries: Sequence[LogLine], names: frozenset[str]
 ) -> Failure:
     first = group[0]
-    text = " ".join([*(test.case for test in group), first.message])
-    about = words_about(text, names=names)
+    cases = " ".join(test.case for test in group)
+    about = words_about(cases, names=names) or words_about(first.message, names=names)
     return Failure(
         nodeids=tuple(test.nodeid for test in group),
         function=first.function,

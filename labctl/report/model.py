@@ -124,6 +124,13 @@ class Failure:
     detail: str
     excerpt: Excerpt | None = None
 
+    @property
+    def title(self) -> str:
+        """What stands above it: the test, with its case or how many there are."""
+        if len(self.nodeids) > 1:
+            return f"{self.function}, {len(self.nodeids)} times"
+        return self.nodeids[0].rpartition("::")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

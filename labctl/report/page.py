@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from labctl.model import Topology
-from labctl.report.model import LogLine, Outcome, Report, Test
+from labctl.report.model import Failure, LogLine, Outcome, Report, Test
 from labctl.report.svg import Bar, Dot, bars, dots, seconds
 from labctl.report.timeline import read_drill
 from labctl.report.topologysvg import draw_topology
@@ -65,6 +65,7 @@ def render_page(report: Report) -> str:
         tones={node.name: index % TONES for index, node in enumerate(topology.nodes)},
         plots=plots_of(report),
         drills=[read_drill(item) for item in report.drills or ()],
+        repeats=repeats_of(report.failures),
         modules=modules_of(report.run.tests),
         words=WORDS,
         skipped=[it for it in report.run.tests if it.outcome is Outcome.SKIPPED],
@@ -88,6 +89,18 @@ def modules_of(tests: Sequence[Test]) -> dict[str, list[Test]]:
     for test in tests:
         file = test.nodeid.partition("::")[0].rpartition("/")[2]
         found.setdefault(file.removeprefix("test_").removesuffix(".py"), []).append(test)
+    return found
+
+
+def repeats_of(failures: Sequence[Failure]) -> set[int]:
+    """Indexes of failures with the same log lines as one before: they are folded."""
+    seen: set[tuple[LogLine, ...]] = set()
+    found = set()
+    for index, failure in enumerate(failures):
+        lines = failure.excerpt.lines if failure.excerpt else ()
+        if lines and lines in seen:
+            found.add(index)
+        seen.add(lines)
     return found
 
 

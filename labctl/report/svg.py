@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH = 360
-CHARACTER = 6.1
-"""Width of an average character of 11 units, for what must fit."""
+CHARACTER = 6.8
+"""Width of an average character of 11 units in a wide font, for what must fit."""
 
 
 def number(value: float) -> str:
@@ -73,15 +73,19 @@ class Bar:
 
 def bars(rows: Sequence[Bar], *, title: str) -> str:
     """Horizontal bars from zero, the longest as long as there is room."""
-    left, right, step = 104.0, 74.0, 22.0
+    # Long names stand above their bars, short ones before them.
+    above = max((len(row.label) for row in rows), default=0) * CHARACTER > 80
+    left, right, step = (0.0, 60.0, 34.0) if above else (86.0, 60.0, 22.0)
     most = max((row.value for row in rows), default=0.0) or 1.0
     parts = []
     for index, row in enumerate(rows):
-        y = index * step
+        y = (index + 1) * step - 22
         length = max(1.5, (WIDTH - left - right) * row.value / most)
         parts += [
-            text(left - 6, y + 15, shorten(row.label, width=left - 8), anchor="end"),
-            box(left, y + 4, length, step - 8, cls=row.cls, round_=2),
+            text(0, y + 2, shorten(row.label, width=WIDTH))
+            if above
+            else text(left - 6, y + 15, row.label, anchor="end"),
+            box(left, y + 6, length, 11, cls=row.cls, round_=2),
             text(left + length + 5, y + 15, row.says, cls="value"),
         ]
     description = "; ".join(f"{row.label}: {row.says}" for row in rows)
@@ -118,7 +122,10 @@ def dots(rows: Sequence[tuple[str, str, Sequence[Dot]]], *, title: str) -> str:
         y = top + index * step + step / 2
         parts.append(text(left - 8, y + 4, shorten(label, width=left - 8), anchor="end"))
         parts.append(text(WIDTH - right + 10, y + 4, says, cls="value"))
-        parts += [mark(x_of(dot.value), y, bad=dot.bad, says=dot.says) for dot in found]
+        for place, dot in enumerate(found):
+            # Alike ones would hide each other: they alternate a little around the line.
+            shifted = y + (place * 2 % 5 - 2) * 2.4 * (len(found) > 1)
+            parts.append(mark(x_of(dot.value), shifted, bad=dot.bad, says=dot.says))
     description = "; ".join(f"{label}: {says}" for label, says, _ in rows)
     return drawing(parts, height=bottom + 20, title=title, description=description)
 
@@ -134,6 +141,8 @@ def mark(x: float, y: float, *, bad: bool, says: str, cls: str = "dot") -> str:
 
 def seconds(value: float) -> str:
     """A duration for people, in the unit that fits it."""
+    if value < 0.001:
+        return "<1 ms"
     if value < 1:
         return f"{value * 1000:.0f} ms"
     if value < 120:

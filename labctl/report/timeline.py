@@ -1,6 +1,6 @@
 """Drills as timelines: a line per participant and component, from the fault on.
 
-A drill is plain data as docs/report.md has it, flat or with its description under 'drill'.
+A drill is plain data as `labctl drill run --json` writes it.
 """
 
 from __future__ import annotations
@@ -39,57 +39,72 @@ class Drill:
     verdict: str
     seconds: float
     weakness: str
+    reason: str
+    left: str
     says: tuple[tuple[str, str], ...]
     findings: tuple[tuple[str, str, str], ...]
     moments: tuple[Moment, ...]
     legend: tuple[tuple[int, str], ...]
-    pictures: tuple[str, ...]
+    pictures: tuple[tuple[str, str], ...]
 
     @property
     def bad(self) -> bool:
-        return self.verdict.startswith("worse")
+        """Whether it came out worse than today's upstream, or left a lab that is not healthy."""
+        return self.verdict.startswith("worse") or bool(self.left)
 
 
 def read_drill(data: Mapping[str, Any]) -> Drill:
     """A drill from its plain data; what is missing stays empty."""
-    flat = {**data.get("drill", {}), **{key: it for key, it in data.items() if key != "drill"}}
-    moments = tuple(_moment(item) for item in flat.get("moments") or ())
+    moments = tuple(_moment(item) for item in data.get("timeline") or ())
     marks = list(dict.fromkeys(moment.mark for moment in moments))
-    people = [str(item[1]) for item in flat.get("people") or ()]
+    people = [str(item.get("name", "")) for item in data.get("people") or ()]
+    healthy = data.get("healthy_after")
     said = {
-        "Fault": flat.get("fault"),
-        "Hit": ", ".join(flat.get("hit") or ()),
-        "Undone by": flat.get("undone"),
-        "Upstream today": flat.get("upstream"),
-        "Reason": flat.get("reason"),
-        "Repaired": flat.get("repaired"),
-        "Left behind": flat.get("left"),
+        "Fault": data.get("fault"),
+        "Hit": ", ".join(data.get("hit") or ()),
+        "Undone by": data.get("undone"),
+        "Watched": data.get("watched"),
+        "Upstream today": data.get("upstream"),
+        "Repaired": data.get("repaired"),
+        "Healthy again": None if healthy is None else f"{seconds(float(healthy))} later",
     }
     acts = sorted({moment.act for moment in moments})
-    name = str(flat.get("name", "drill"))
+    name = str(data.get("name", "drill"))
     return Drill(
         name=name,
-        title=str(flat.get("title") or name),
-        verdict=str(flat.get("verdict", "")),
-        seconds=float(flat.get("seconds") or 0.0),
-        weakness=str(flat.get("weakness") or ""),
+        title=str(data.get("title") or name),
+        verdict=str(data.get("verdict", "")),
+        seconds=float(data.get("seconds") or 0.0),
+        weakness=str(data.get("weakness") or ""),
+        reason=str(data.get("reason") or ""),
+        left=str(data.get("left") or ""),
         says=tuple((key, str(words)) for key, words in said.items() if words),
         findings=tuple(
             (str(it.get("says", "")), str(it.get("verdict", "")), str(it.get("seen", "")))
-            for it in flat.get("findings") or ()
+            for it in data.get("findings") or ()
         ),
         moments=moments,
         legend=tuple((index + 1, mark) for index, mark in enumerate(marks)),
         pictures=tuple(
-            draw_act(
-                [it for it in moments if it.act == act],
-                people=people,
-                marks=marks,
-                title=f"{name}, step {act + 1}",
+            (
+                _caption(data, act),
+                draw_act(
+                    [it for it in moments if it.act == act],
+                    people=people,
+                    marks=marks,
+                    title=f"{name}, step {act + 1}",
+                ),
             )
             for act in acts
         ),
     )
+
+
+def _caption(data: Mapping[str, Any], act: int) -> str:
+    acts = data.get("acts") or ()
+    if act >= len(acts):
+        return f"Step {act + 1}"
+    return f"Step {act + 1}: {acts[act].get('fault', '')}, {acts[act].get('where', '')}"
 
 
 def draw_act(
@@ -115,11 +130,15 @@ def draw_act(
         parts.append(line(LEFT, y, WIDTH - RIGHT, y, cls="lane"))
         parts.append(text(LEFT - 10, y + 4, shorten(row, width=LEFT - 12), anchor="end"))
     taken = dict.fromkeys(rows, LEFT - BADGE)
+    told: set[tuple[str, str]] = set()
     for it in sorted(moments, key=lambda moment: moment.at):
         y, x = TOP + rows.index(it.subject) * STEP + STEP / 2, x_of(it.at)
-        # What happens at nearly the same time stands side by side; the tick keeps the true time.
-        taken[it.subject] = max(x, taken[it.subject] + BADGE)
         parts.append(line(x, y - 9, x, y + 9, cls="tick"))
+        if (it.subject, it.mark) in told:
+            continue
+        # What happens at nearly the same time stands side by side; the tick keeps the true time.
+        told.add((it.subject, it.mark))
+        taken[it.subject] = max(x, taken[it.subject] + BADGE)
         parts.append(_badge(taken[it.subject], y, it, number=marks.index(it.mark) + 1))
     description = "; ".join(f"{it.subject} {it.mark} after {seconds(it.at)}" for it in moments)
     return drawing(parts, height=bottom + 20, title=title, description=description)
@@ -139,8 +158,8 @@ def _moment(data: Mapping[str, Any]) -> Moment:
     return Moment(
         act=int(data.get("act", 0)),
         at=float(data["at"]),
-        who=str(data.get("who", "")),
-        subject=str(data.get("subject") or data.get("who", "")),
+        who=str(data.get("part", "")),
+        subject=str(data.get("subject") or data.get("part", "")),
         mark=str(data.get("mark", "")),
         detail=str(data.get("detail", "")),
     )
