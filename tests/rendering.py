@@ -58,6 +58,8 @@ def golden_files(spec: Spec) -> Iterator[tuple[str, str]]:
         manifest = tree.manifest()
         for file in manifest["files"]:
             del file["sha256"]
+            if not file["kept"]:
+                del file["kept"]
         yield f"{tree.node}/manifest.json", json.dumps(manifest, indent=2) + "\n"
         for file in tree.files:
             if not file.path.endswith(".key"):
