@@ -7,7 +7,7 @@ all that the Vagrantfile, the provisioner and the acceptance tests know of a lab
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -242,15 +242,7 @@ class Topology:
             "network": {"cidr": str(self.network), "host": str(self.host_address)},
             "max_participants": self.max_participants,
             "relays": self.relays,
-            "packages": {
-                "source": str(self.packages.source),
-                "channel": str(self.packages.channel),
-                "path": self.packages.path,
-                "versions": dict(self.packages.versions),
-                "files": list(self.packages.files),
-                "repository": self.packages.repository,
-                "key": self.packages.key,
-            },
+            "packages": asdict(self.packages),
             "hosts": {name: str(address) for name, address in self.hosts.items()},
             "nodes": [_node_to_json(node) for node in self.nodes],
         }
