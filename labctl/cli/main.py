@@ -25,7 +25,6 @@ VERBS = {
     "doctor": "look",
     "verify": "verify",
     "crowd": "crowd",
-    "crowd": "crowd",
     "drift": "drift",
     "report": "verify",
     "drill": "drill",
