@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from labctl.lab.current import current_lab
 from labctl.progress import NOTICE, Progress
 from labctl.workdir import Workdir
 
+NOTICE_WIDTH = 78
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -67,6 +69,11 @@ class Console:
 
     def _notice(self, message: str) -> None:
         """A block that cannot be overlooked."""
-        rule = "!" * 78
-        lines = "\n".join(f"!  {line}" for line in message.splitlines())
+        rule = "!" * NOTICE_WIDTH
+        wrapped = [
+            part
+            for line in message.splitlines()
+            for part in textwrap.wrap(line, NOTICE_WIDTH - 3) or [""]
+        ]
+        lines = "\n".join(f"!  {part}" for part in wrapped)
         click.echo(f"\n{rule}\n{lines}\n{rule}\n", err=True)
