@@ -29,6 +29,8 @@ VERBS = {
     "report": "verify",
     "drill": "drill",
     "blip": "blip",
+    "gate": "gate",
+    "images": "images",
     "ssh": "nodes",
     "exec": "nodes",
     "halt": "stop",

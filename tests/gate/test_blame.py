@@ -1,0 +1,74 @@
+"""Which package it was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from labctl.gate.blame import suspects
+from labctl.layout import resolve
+from labctl.model import Spec, Topology
+from labctl.ready.probe import NodeState, UnitState, expected_units
+
+RUNS = UnitState("active", "running", 0, "enabled", None)
+PORTS = frozenset({22, 80, 443, 5222, 5269, 5280, 8888})
+
+
+@pytest.fixture
+def topology() -> Topology:
+    return resolve(Spec(jvbs=1, visitors=2))
+
+
+@pytest.fixture
+def states(topology: Topology) -> dict[str, NodeState]:
+    return {
+        node.name: NodeState(units=dict.fromkeys(expected_units(node), RUNS), ports=PORTS)
+        for node in topology.nodes
+    }
+
+
+def with_unit(state: NodeState, unit: str, **values: object) -> NodeState:
+    units = {**state.units, unit: replace(state.units[unit], **values)}  # type: ignore[arg-type]
+    return replace(state, units=units)
+
+
+def test_nobody_where_all_runs(topology: Topology, states: dict[str, NodeState]) -> None:
+    assert suspects(topology, states) == []
+
+
+def test_bridge_that_starts_and_dies(topology: Topology, states: dict[str, NodeState]) -> None:
+    unit = "jitsi-videobridge2.service"
+    states["jvb1"] = with_unit(states["jvb1"], unit, active="activating", sub="auto-restart")
+    (found,) = suspects(topology, states)
+    assert (found.node, found.package) == ("jvb1", "jitsi-videobridge2")
+    assert found.seen == "is activating (auto-restart)"
+    states["jvb1"] = with_unit(states["jvb1"], unit, active="active", restarts=3)
+    (found,) = suspects(topology, states)
+    assert found.seen == "ended and was started again 3 times"
+
+
+def test_jicofo_whose_unit_has_not_noticed(
+    topology: Topology, states: dict[str, NodeState]
+) -> None:
+    states["jms"] = replace(states["jms"], ports=PORTS - {8888})
+    (found,) = suspects(topology, states)
+    assert (found.package, found.seen) == ("jicofo", "does not listen on its port 8888")
+
+
+def test_plugin_that_does_not_load_comes_before_those_that_wait_for_it(
+    topology: Topology, states: dict[str, NodeState]
+) -> None:
+    line = "Error initializing module 'visitors_component' on 'visitors.meet.lab.internal'"
+    states["jms"] = replace(states["jms"], failed_modules=(line,), ports=PORTS - {8888})
+    first, second = suspects(topology, states)
+    assert (first.package, second.package) == ("jitsi-meet-prosody", "jicofo")
+    assert first.seen == f"says: {line}"
+
+
+def test_vnode_is_of_the_plugins_too(topology: Topology, states: dict[str, NodeState]) -> None:
+    unit = "prosody-v@2.service"
+    states["visitors1"] = with_unit(states["visitors1"], unit, active="failed", sub="failed")
+    (found,) = suspects(topology, states)
+    assert found.package == "jitsi-meet-prosody"
+    assert found.log == "/var/log/prosody-v2/prosody.err"
