@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from labctl.report.model import LogLine, Report, Run
 from labctl.report.page import render_page
 from labctl.report.redact import redact, redact_text, secret_values
 from labctl.report.results import load_run
+from labctl.report.verdict import judge, packages_kind, verdict_line
 from labctl.workdir import Workdir, write_file, write_json
 
 T = TypeVar("T")
@@ -68,16 +69,20 @@ def write_report(workdir: Workdir, folder: Path, *, progress: Progress) -> Repor
     Errors: LabError, or what the file system says.
     """
     files = Files.of(workdir)
-    notes: list[str] = []
-    secrets = _secrets(workdir)
+    secrets = load_secrets(workdir)
     run = load_run(files.results)
     if secrets is None:
-        notes.append(NO_SECRETS)
-        run = without_details(run)
-    report = _gather(workdir, run, notes=notes, with_logs=secrets is not None, progress=progress)
-    hidden = secrets or frozenset()
-    if files.junit.is_file() and secrets is not None:
-        junit = files.junit.read_text(encoding="utf-8", errors="replace")
+        report = _gather(workdir, without_details(run), with_logs=False, progress=progress)
+        return save_report(replace(report, notes=(NO_SECRETS, *report.notes)), folder, secrets=())
+    report = _gather(workdir, run, with_logs=True, progress=progress)
+    junit = files.junit.read_text(encoding="utf-8") if files.junit.is_file() else ""
+    return save_report(report, folder, secrets=secrets, junit=junit)
+
+
+def save_report(report: Report, folder: Path, *, secrets: Iterable[str], junit: str = "") -> Report:
+    """Write the report's files without any of `secrets`; drills and a crowd in `folder` go in."""
+    hidden = frozenset(secrets)
+    if junit:
         write_file(folder / JUNIT, redact_text(junit, secrets=hidden))
     return _save(folder, redact(report.to_json() | _drills_and_crowd(folder), secrets=hidden))
 
@@ -94,7 +99,7 @@ def render_again(folder: Path) -> Report:
             f"There is no report in '{folder}'.",
             hint="Run 'labctl verify --report DIR' to make one.",
         )
-    hidden = _secrets(Workdir.of(_lab_of(data))) or frozenset()
+    hidden = load_secrets(Workdir.of(_lab_of(data))) or frozenset()
     return _save(folder, redact(data | _drills_and_crowd(folder), secrets=hidden))
 
 
@@ -106,17 +111,21 @@ def _lab_of(data: Mapping[str, Any]) -> str:
 
 def _save(folder: Path, data: Mapping[str, Any]) -> Report:
     """The page is made from the same data that stands in report.json."""
-    plain = json.loads(json.dumps(data))
-    report = Report.from_json(plain)
-    write_json(folder / JSON, plain)
+    report = Report.from_json(json.loads(json.dumps(data)))
+    said = {
+        "verdict": str(judge(report)),
+        "sentence": verdict_line(report),
+        "packages": packages_kind(report),
+    }
+    plain = report.to_json()
+    write_json(folder / JSON, {"format": plain.pop("format"), **said, **plain})
     write_file(folder / HTML, render_page(report))
     return report
 
 
-def _gather(
-    workdir: Workdir, run: Run, *, notes: list[str], with_logs: bool, progress: Progress
-) -> Report:
+def _gather(workdir: Workdir, run: Run, *, with_logs: bool, progress: Progress) -> Report:
     topology = workdir.load_topology()
+    notes: list[str] = []
     status = _attempt("The state of the lab", lambda: read_status(workdir), notes=notes)
     entries: Sequence[LogLine] = ()
     if run.bad and with_logs:
@@ -193,6 +202,7 @@ def _load(path: Path, *, since: float = 0.0) -> Any:
         return None
 
 
-def _secrets(workdir: Workdir) -> frozenset[str] | None:
+def load_secrets(workdir: Workdir) -> frozenset[str] | None:
+    """What must not be seen of a lab; None where that cannot be known."""
     data = _load(workdir.secrets_file)
     return frozenset(secret_values(data)) if data else None

@@ -161,7 +161,8 @@ class Report:
         """The report that `to_json` wrote; LabError for anything else."""
         if data.get("format") != REPORT_FORMAT:
             raise LabError(f"The report has format {data.get('format')!r}, not {REPORT_FORMAT}.")
-        fields = {key: value for key, value in data.items() if key != "format"}
+        # What is said of the whole is worked out anew, and other keys are of a newer labctl.
+        fields = {key: value for key, value in data.items() if key in cls.__slots__}
         try:
             fields["run"] = _run(data["run"])
             fields["failures"] = tuple(_failure(item) for item in data["failures"])

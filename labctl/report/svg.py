@@ -142,9 +142,9 @@ def mark(x: float, y: float, *, bad: bool, says: str, cls: str = "dot") -> str:
 def seconds(value: float) -> str:
     """A duration for people, in the unit that fits it."""
     if value < 0.001:
-        return "<1 ms"
+        return "<1 ms" if value else "0 s"
     if value < 1:
         return f"{value * 1000:.0f} ms"
-    if value < 120:
+    if value < 600:
         return f"{value:.1f} s" if value < 10 and value != int(value) else f"{value:.0f} s"
     return f"{value / 60:.0f} min"

@@ -104,14 +104,16 @@ def _caption(data: Mapping[str, Any], act: int) -> str:
     acts = data.get("acts") or ()
     if act >= len(acts):
         return f"Step {act + 1}"
-    return f"Step {act + 1}: {acts[act].get('fault', '')}, {acts[act].get('where', '')}"
+    fault = str(acts[act].get("fault", "")).partition("(")[0].lower()
+    return f"Step {act + 1}: {fault} of {acts[act].get('where', '')}"
 
 
 def draw_act(
     moments: Sequence[Moment], *, people: Sequence[str], marks: Sequence[str], title: str
 ) -> str:
-    """One act: rows are those to whom something happened, then those to whom nothing did."""
-    rows = list(dict.fromkeys([*(it.subject for it in moments), *people]))
+    """One act: first the components to which something happened, then all participants."""
+    parts_hit = dict.fromkeys(it.subject for it in moments if it.subject not in people)
+    rows = [*parts_hit, *dict.fromkeys(people)]
     longest = max((it.at for it in moments), default=0.0) * 1.05 or 1.0
     tick = next((it for it in TICKS if longest / it <= MOST_TICKS), TICKS[-1])
     room = WIDTH - LEFT - RIGHT

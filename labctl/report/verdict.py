@@ -46,6 +46,8 @@ def verdict_line(report: Report) -> str:
         words.append(f"{worse} drill{'s' if worse > 1 else ''} worse than expected")
     aside = f" ({', '.join(words)})" if words else ""
     match judge(report):
+        case Verdict.FAILED if not run.bad and worse:
+            head = f"{total - skipped} tests passed, but drills did not come out well,"
         case Verdict.FAILED:
             head = f"{len(run.bad)} of {total} tests failed"
         case Verdict.PASSED:
