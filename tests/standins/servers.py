@@ -1,7 +1,7 @@
 """Two machines with the real Prosody and our plugins: a main server and two vnodes.
 
-Needs a Docker image with systemd, Prosody 13, its Lua libraries, nginx and openssl (environment
-variable LABCTL_STANDIN_IMAGE): for instance labctl's own base with the packages of role jms.
+The image is labctl's own of role jms, baked where it is missing; LABCTL_STANDIN_IMAGE names
+another one, which needs systemd, Prosody 13, its Lua libraries, nginx and openssl.
 """
 
 from __future__ import annotations
@@ -81,6 +81,20 @@ def docker(*words: str, data: bytes | None = None) -> str:
     if done.returncode != 0:
         raise RuntimeError(f"docker {' '.join(words)}: {done.stderr.decode()}")
     return done.stdout.decode()
+
+
+def image() -> str:
+    """The reference of the image that both machines run."""
+    if named := os.environ.get("LABCTL_STANDIN_IMAGE"):
+        return named
+    done = subprocess.run(
+        [ROOT / "bin" / "labctl", "build", "--packages", "stand-ins", "--json"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    reference: str = json.loads(done.stdout)["images"]["jms"]
+    return reference
 
 
 def remove() -> None:

@@ -22,21 +22,17 @@ from tests.standins import servers as machines
 from tests.standins.client import Client, matching, xpath
 from tests.standins.servers import Servers
 
-IMAGE = os.environ.get("LABCTL_STANDIN_IMAGE", "")
 MAIN = "meet.lab.internal"
 MUC = f"conference.{MAIN}"
 VMUC = "conference.v1.meet.jitsi"
 
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(not IMAGE, reason="LABCTL_STANDIN_IMAGE names no Docker image"),
-]
+pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     try:
-        yield machines.start(IMAGE, tmp_path_factory.mktemp("standins"))
+        yield machines.start(machines.image(), tmp_path_factory.mktemp("standins"))
     finally:
         if not os.environ.get("LABCTL_STANDIN_KEEP"):
             machines.remove()
@@ -486,7 +482,7 @@ def test_links_are_encrypted_and_nobody_complains(servers: Servers) -> None:
 def test_every_module_compiles() -> None:
     folder = Path(machines.ROOT) / "standins/jitsi-meet-prosody/root/usr/share/jitsi-meet"
     done = subprocess.run(
-        ["docker", "run", "--rm", "-v", f"{folder}/prosody-plugins:/p:ro", IMAGE,
+        ["docker", "run", "--rm", "-v", f"{folder}/prosody-plugins:/p:ro", machines.image(),
          "sh", "-c", "luac5.4 -p /p/*.lua"],
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
