@@ -153,7 +153,8 @@ class Facts:
 def units_of(node: Node) -> tuple[str, ...]:
     """Every unit that must run on a node."""
     vnodes = (vnode.unit for vnode in node.vnodes)
-    return ("ssh.service", "nftables.service", *UNITS_OF_ROLE[node.role], *vnodes)
+    turn = ("coturn.service",) if node.turn else ()
+    return ("ssh.service", "nftables.service", *UNITS_OF_ROLE[node.role], *turn, *vnodes)
 
 
 def script_for(node: Node) -> str:

@@ -20,7 +20,8 @@ def resolve(spec: Spec) -> Topology:
     network, size = spec.network, spec.sizes[Role.JMS]
     vnodes = tuple(VNode(i + 1) for i in range(spec.visitors))
     local = vnodes if spec.visitors_layout is VisitorsLayout.LOCAL else ()
-    nodes = [Node("jms", Role.JMS, network[JMS_OFFSET], size, bridge="jvb", vnodes=local)]
+    address = network[JMS_OFFSET]
+    nodes = [Node("jms", Role.JMS, address, size, bridge="jvb", vnodes=local, turn=spec.turn)]
     for i in range(spec.jvbs):
         name = f"jvb{i + 1}"
         address = network[FIRST_JVB_OFFSET + i]

@@ -149,6 +149,7 @@ class Spec:
     visitors_layout: VisitorsLayout = VisitorsLayout.NODES
     max_participants: int = 30
     relays: bool = False
+    turn: bool = False
     packages: Packages = field(default_factory=Packages)
     sizes: Mapping[Role, Size] = field(default_factory=lambda: dict(DEFAULT_SIZES))
 
@@ -157,7 +158,8 @@ class Spec:
 class Node:
     """One machine of the lab.
 
-    `bridge` is the nick of the node's videobridge in the brewery, or None where it has none.
+    `bridge` is the nick of the node's videobridge in the brewery, or None where it has none;
+    `turn` says whether it runs coturn.
     `image` is what the provider starts (a Docker image reference, a Vagrant box name), empty
     until the images are known.
     """
@@ -168,6 +170,7 @@ class Node:
     size: Size
     bridge: str | None = None
     vnodes: tuple[VNode, ...] = ()
+    turn: bool = False
     image: str = ""
 
     @property
@@ -252,7 +255,6 @@ class Topology:
         """The topology that `to_json` wrote; ValueError for another format."""
         if data.get("format") != TOPOLOGY_FORMAT:
             raise ValueError(f"topology format {data.get('format')!r}, need {TOPOLOGY_FORMAT}")
-        packages = data["packages"]
         return cls(
             lab=data["lab"],
             provider=Provider(data["provider"]),
@@ -260,17 +262,15 @@ class Topology:
             network=IPv4Network(data["network"]["cidr"]),
             max_participants=data["max_participants"],
             relays=data["relays"],
-            packages=Packages(
-                source=PackageSource(packages["source"]),
-                channel=Channel(packages["channel"]),
-                path=packages["path"],
-                versions=dict(packages["versions"]),
-                files=tuple(packages.get("files", ())),
-                repository=packages.get("repository", ""),
-                key=packages.get("key", ""),
-            ),
+            packages=_packages_from_json(data["packages"]),
             nodes=tuple(_node_from_json(node) for node in data["nodes"]),
         )
+
+
+def _packages_from_json(data: Mapping[str, Any]) -> Packages:
+    source, channel = PackageSource(data["source"]), Channel(data["channel"])
+    files = tuple(data.get("files", ()))
+    return Packages(**{**data, "source": source, "channel": channel, "files": files})
 
 
 def _node_to_json(node: Node) -> dict[str, Any]:
@@ -282,6 +282,7 @@ def _node_to_json(node: Node) -> dict[str, Any]:
         "cpus": node.size.cpus,
         "bridge": node.bridge,
         "vnodes": [vnode.index for vnode in node.vnodes],
+        "turn": node.turn,
         "image": node.image,
     }
 
@@ -294,5 +295,6 @@ def _node_from_json(data: Mapping[str, Any]) -> Node:
         size=Size(memory_mib=data["memory_mib"], cpus=data["cpus"]),
         bridge=data["bridge"],
         vnodes=tuple(VNode(index) for index in data["vnodes"]),
+        turn=data.get("turn", False),
         image=data["image"],
     )

@@ -57,6 +57,12 @@ class Port:
 SSH = Port(Proto.TCP, 22, Origin.ANY, "sshd")
 MEDIA = Port(Proto.UDP, 10000, Origin.ANY, "jitsi-videobridge2")
 
+# Clients reach media through it where they may not speak to a bridge: by UDP, or by TLS.
+TURN_PORTS = (
+    Port(Proto.UDP, 3478, Origin.ANY, "coturn"),
+    Port(Proto.TCP, 5349, Origin.ANY, "coturn"),
+)
+
 JMS_PORTS = (
     SSH,
     Port(Proto.TCP, 80, Origin.ANY, "nginx"),
@@ -77,6 +83,8 @@ def declared_ports(topology: Topology, node: Node) -> tuple[Port, ...]:
         if topology.relays:
             nginx = Origin.SELF if node.role is Role.JMS else Origin.JMS
             ports.append(Port(Proto.TCP, BRIDGE_WEBSOCKET_PORT, nginx, "jitsi-videobridge2"))
+    if node.turn:
+        ports += TURN_PORTS
     # Vnodes on the JMS are on loopback: their ports are nobody else's business.
     for vnode in node.vnodes if node.role is Role.VISITORS else ():
         ports += [

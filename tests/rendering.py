@@ -19,7 +19,7 @@ CASES = {
     "nodes-12": Spec(jvbs=0, visitors=12, visitors_per_node=8, max_participants=5),
     "local-10": Spec(jvbs=1, visitors=10, visitors_layout=LOCAL, domain="conf.example.org"),
     "local-1-relays": Spec(jvbs=0, visitors=1, visitors_layout=LOCAL, relays=True),
-    "no-visitors": Spec(jvbs=1, visitors=0),
+    "no-visitors-turn": Spec(jvbs=1, visitors=0, turn=True),
 }
 
 

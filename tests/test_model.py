@@ -69,7 +69,7 @@ def test_ports_of_all_vnodes_are_distinct() -> None:
 
 
 def test_topology_survives_json() -> None:
-    topology = resolve(Spec(visitors=3, relays=True)).with_images(
+    topology = resolve(Spec(visitors=3, relays=True, turn=True)).with_images(
         {role: f"labctl/{role}:abc" for role in Role}
     )
     assert Topology.from_json(json.loads(json.dumps(topology.to_json()))) == topology

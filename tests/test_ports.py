@@ -31,7 +31,14 @@ def numbers(name: str, **wishes: object) -> set[str]:
             {"22/tcp", "80/tcp", "443/tcp", "5222/tcp", "5269/tcp", "10000/udp"},
             id="jms with ten vnodes on loopback",
         ),
-        pytest.param("jvb1", {}, {"22/tcp", "10000/udp"}, id="jvb"),
+        pytest.param(
+            "jms",
+            {"turn": True, "visitors": 0},
+            {"22/tcp", "80/tcp", "443/tcp", "3478/udp", "5222/tcp", "5269/tcp", "5349/tcp"}
+            | {"10000/udp"},
+            id="jms with coturn",
+        ),
+        pytest.param("jvb1", {"turn": True}, {"22/tcp", "10000/udp"}, id="jvb"),
         pytest.param("jvb1", {"relays": True}, {"22/tcp", "9090/tcp", "10000/udp"}, id="relay"),
         pytest.param(
             "visitors1",

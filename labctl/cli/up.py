@@ -36,6 +36,7 @@ def spec_options(function: F) -> F:
                      help="Who joins after that many is a visitor."),
         click.option("--relays/--no-relays", default=None,
                      help="Let a conference span several bridges."),
+        click.option("--turn/--no-turn", default=None, help="Run coturn on the JMS."),
         click.option("--domain", metavar="NAME", help="The conference domain."),
         click.option("--network", metavar="CIDR", help="The lab's network."),
         click.option("--provider", metavar="NAME", help="What runs the machines: docker."),

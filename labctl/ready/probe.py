@@ -85,7 +85,8 @@ def expected_units(node: Node) -> tuple[str, ...]:
     bridge = ("nftables.service", "jitsi-videobridge2.service")
     if node.role is Role.JVB:
         return bridge
-    return (*bridge, "prosody.service", "nginx.service", "jicofo.service", *vnodes)
+    turn = ("coturn.service",) if node.turn else ()
+    return (*bridge, "prosody.service", "nginx.service", "jicofo.service", *turn, *vnodes)
 
 
 def probe(workdir: Workdir, node: Node, *, timeout: float = 15.0) -> NodeState:

@@ -48,6 +48,8 @@ def _ports(node: Node, state: NodeState) -> Signal:
     wanted = {22}
     if node.role is Role.JMS:
         wanted |= {80, 443, 5222, 5269, 5280, 8888}
+    if node.turn:
+        wanted |= {5349}
     for vnode in node.vnodes:
         wanted |= {vnode.c2s_port, vnode.s2s_port, vnode.http_port}
     missing = sorted(wanted - state.ports)

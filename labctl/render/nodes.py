@@ -20,6 +20,7 @@ CA_FILE = "/usr/local/share/ca-certificates/labctl-lab-ca.crt"
 FIREWALL_FILE = "/etc/nftables.conf"
 JVB_CONF = "/etc/jitsi/videobridge/jvb.conf"
 JICOFO_CONF = "/etc/jitsi/jicofo/jicofo.conf"
+TURN_CONF = "/etc/turnserver.conf"
 PROSODY_CONF = "/etc/prosody/prosody.cfg.lua"
 VNODE_UNIT = "/etc/systemd/system/prosody-v@.service"
 PROSODY_LIMITS = "/etc/systemd/system/prosody.service.d/labctl.conf"
@@ -156,6 +157,18 @@ def _bridge(renderer: _Renderer) -> tuple[RenderedFile, Unit]:
     return file, Unit("jitsi-videobridge2.service", 2, (JVB_CONF, CA_FILE), ports=(8080,))
 
 
+def _turn(renderer: _Renderer) -> Tree:
+    """coturn, with a certificate of its own that its user may read."""
+    if not renderer.node.turn:
+        return Tree(node=renderer.node.name, files=())
+    stem = "/etc/labctl/turnserver"
+    config = renderer.file(TURN_CONF, "jms/turnserver.conf.j2", group="turnserver", mode=0o640)
+    pair = renderer.pair(renderer.topology.domain, stem, group="turnserver")
+    when = (TURN_CONF, f"{stem}.*")
+    unit = Unit("coturn.service", 1, when, ports=(5349,))
+    return Tree(node=renderer.node.name, files=(config, *pair), units=(unit,))
+
+
 def _jvb(renderer: _Renderer) -> Tree:
     file, unit = _bridge(renderer)
     return Tree(node=renderer.node.name, files=(file,), units=(unit,))
@@ -168,7 +181,7 @@ def _jms(renderer: _Renderer) -> Tree:
     site = f"/etc/nginx/sites-available/{domain}.conf"
     enabled = "/etc/nginx/sites-enabled"
     bridge_file, bridge_unit = _bridge(renderer)
-    vnodes = _vnodes(renderer)
+    vnodes, turn = _vnodes(renderer), _turn(renderer)
     roster = RenderedFile(
         data_file(auth, "roster", "focus", data_path=PROSODY_DATA),
         render_roster(f"focus.{domain}"),
@@ -194,6 +207,7 @@ def _jms(renderer: _Renderer) -> Tree:
         renderer.file(f"{meet}/{domain}-config.js", "jms/config.js.j2"),
         bridge_file,
         *vnodes.files,
+        *turn.files,
     )  # fmt: skip
     # A module list is read at start only, so a reload would not do; accounts are read at every
     # login and need nothing.  The roster is cached with focus's session.
@@ -208,6 +222,7 @@ def _jms(renderer: _Renderer) -> Tree:
         units=(
             Unit("prosody.service", 1, prosody_when, ports=(5222, 5269, 5280)),
             *vnodes.units,
+            *turn.units,
             Unit("nginx.service", 1, nginx_when, "reload", (80, 443)),
             Unit("jicofo.service", 2, (JICOFO_CONF, CA_FILE), ports=(8888,)),
             bridge_unit,

@@ -84,6 +84,7 @@ def spec_from_data(data: Mapping[str, Any], *, source: str = "the spec", base: P
             most=MOST_PARTICIPANTS,
         ),
         relays=want_bool(fields, "relays", default=defaults.relays),
+        turn=want_bool(fields, "turn", default=defaults.turn),
         packages=want_packages(fields, base=base),
         sizes=_sizes(fields),
     )

@@ -14,6 +14,7 @@ DOCUMENTED_KEYS = {
     "visitors.layout": "nodes: machines of their own; local: all on the JMS",
     "max-participants": "who joins after that many is a visitor",
     "relays": "on: a conference may span several bridges",
+    "turn": "on: coturn on the JMS, for clients that cannot reach a bridge",
     "packages": "SOURCE as for '--packages', or an object",
     "packages.source": "auto, jitsi, debs or stand-ins",
     "packages.channel": "stable, testing or unstable (source jitsi)",
@@ -36,6 +37,7 @@ TOP = (
     "visitors",
     "max-participants",
     "relays",
+    "turn",
     "packages",
     "roles",
 )
