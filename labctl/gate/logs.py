@@ -72,5 +72,10 @@ def new_templates(
     candidate: Iterable[LogTemplate], baseline: Iterable[LogTemplate]
 ) -> list[LogTemplate]:
     """What the candidate logs and the baseline does not."""
-    known = {(each.source, each.level, each.template) for each in baseline}
-    return [each for each in candidate if (each.source, each.level, each.template) not in known]
+    known = {_key(each) for each in baseline}
+    return [each for each in candidate if _key(each) not in known]
+
+
+def _key(each: LogTemplate) -> tuple[str, str, tuple[str, ...]]:
+    """Two templates are one when their words are: sets are printed in any order."""
+    return each.source, each.level, tuple(sorted(re.findall(r"[^\s,;()\[\]{}]+", each.template)))

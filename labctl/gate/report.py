@@ -12,7 +12,7 @@ from labctl.gate.model import Case, Finding, Gate, Outcome, Severity, Side, Trou
 SHOWN_FINDINGS = 8
 SHOWN_EVIDENCE = 14
 WIDTH = 110
-CELL = 38
+CELL = 36
 
 MARKS = {Severity.FAIL: "FAIL", Severity.ATTENTION: "look", Severity.INFO: "note"}
 
@@ -44,12 +44,12 @@ def _sides(gate: Gate) -> list[Side]:
 
 def _packages(gate: Gate) -> Iterator[str]:
     sides = _sides(gate)
-    yield f"{'':<23}" + "".join(
+    yield f"{'':<25}" + "".join(
         f"{side.label} {side.source}"[: CELL - 2].ljust(CELL) for side in sides
     )
     names = sorted({name for side in sides for name in side.packages})
     for name in names:
-        yield f"  {name:<21}" + "".join(_version(side, name).ljust(CELL) for side in sides)
+        yield f"  {name:<23}" + "".join(_version(side, name).ljust(CELL) for side in sides)
 
 
 def _version(side: Side, name: str) -> str:
@@ -59,16 +59,16 @@ def _version(side: Side, name: str) -> str:
 
 def _counts(gate: Gate) -> Iterator[str]:
     sides = _sides(gate)
-    yield f"  {'tests':<21}" + "".join(
+    yield f"  {'tests':<23}" + "".join(
         _count(side, "tests", side.tests).ljust(CELL) for side in sides
     )
-    yield f"  {'drills':<21}" + "".join(
+    yield f"  {'drills':<23}" + "".join(
         _count(side, "drills", side.drills).ljust(CELL) for side in sides
     )
-    yield f"  {'drift':<21}" + "".join(
+    yield f"  {'drift':<23}" + "".join(
         _lines(side, "drift", side.drift).ljust(CELL) for side in sides
     )
-    yield f"  {'warnings and errors':<21}" + "".join(
+    yield f"  {'warnings and errors':<23}" + "".join(
         _lines(side, "logs", side.logs, of="templates").ljust(CELL) for side in sides
     )
 
@@ -93,7 +93,7 @@ def _timings(timings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         cells = [_cell(timing[label]) for label in ("candidate", "baseline") if timing[label]]
         verdict = f"  {timing['verdict']}" if timing["baseline"] else ""
         yield (
-            f"  {timing['phase'] + ', seconds':<21}"
+            f"  {timing['phase'] + ', seconds':<23}"
             + "".join(c.ljust(CELL) for c in cells)
             + verdict
         )
