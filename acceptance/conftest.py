@@ -15,6 +15,7 @@ import testinfra
 from testinfra.host import Host
 
 from acceptance import facts as gathering
+from acceptance.certificates import services
 from acceptance.facts import Facts
 from labctl.crowd import Target
 from labctl.errors import LabError
@@ -29,6 +30,8 @@ MARKERS = {
     "config": "the parts of the configuration agree with each other",
     "brewery": "the bridges, as Jicofo knows them",
     "visitors": "redirection and what visitors see",
+    "relays": "one conference on several bridges",
+    "regression": "known weaknesses of upstream, each with what would prove it fixed",
     "failover": "bridges are stopped and started",
     "security": "what must not be reachable or readable",
     "slow": "takes more than some seconds, or changes the lab for a while",
@@ -117,6 +120,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         holders = [node for node in nodes.values() if node.bridge]
         ids = [str(node.bridge) for node in holders]
         metafunc.parametrize("bridge", holders, ids=ids)
+    if "service" in metafunc.fixturenames:
+        found = services(topology)
+        metafunc.parametrize("service", found, ids=[service.label for service in found])
+    if "prosody" in metafunc.fixturenames:
+        files = {"main": (topology.jms, "/etc/prosody/prosody.cfg.lua")} | {
+            vnode.name: (node, f"/etc/prosody-{vnode.name}/prosody.cfg.lua")
+            for vnode, node in topology.vnode_nodes()
+        }
+        metafunc.parametrize("prosody", files.values(), ids=files)
     if "vnode" in metafunc.fixturenames:
         metafunc.parametrize("vnode", topology.vnodes, ids=[v.name for v in topology.vnodes])
 

@@ -13,7 +13,7 @@ from datetime import datetime
 import pytest
 from testinfra.host import Host
 
-from acceptance import remote
+from acceptance import remote, scripts
 from labctl.model import Node, Role
 
 MARK = "=== "
@@ -29,57 +29,6 @@ UNITS_OF_ROLE = {
     Role.JVB: ("jitsi-videobridge2.service",),
     Role.VISITORS: (),
 }
-
-_ALL = """
-for unit in {units}; do
-  echo "=== unit $unit"
-  systemctl show -p ActiveState -p SubState -p Result -p MainPID -p ActiveEnterTimestamp "$unit"
-  echo "Enabled=$(systemctl is-enabled "$unit" 2>/dev/null)"
-  since=$(systemctl show -P ActiveEnterTimestamp "$unit")
-  [ -n "$since" ] && echo "Since=$(date -d "$since" '+%Y %b %d %H:%M:%S')"
-  [ -n "$since" ] && echo "Age=$(($(date +%s) - $(date -d "$since" +%s)))"
-done
-echo "=== listeners"; ss -tulneH
-echo "=== passwd"; getent passwd | cut -d: -f1,3
-echo "=== processes"; ps -eo user:32=,pid=,args=
-echo "=== stand-ins"; cat /etc/jitsi/STAND-IN 2>/dev/null
-echo "=== vnode units"
-systemctl list-units --all --plain --no-legend 'prosody-v@*' | awk '{{print $1}}'
-for log in /var/log/prosody*/prosody.err; do
-  [ -e "$log" ] && echo "=== log $log" && grep -F 'Error initializing module' "$log"
-done
-echo "=== readable secrets"
-runuser -u nobody -- find /etc/prosody /etc/prosody-v* /etc/jitsi /var/lib/prosody* \\
-  \\( -name '*.key' -o -name prosody.cfg.lua -o -name '*.dat' -o -name 'jicofo.conf' \\
-     -o -name 'jvb.conf' \\) -readable 2>/dev/null
-"""
-
-# Prosody's configuration is Lua: run it, and print what it says rather than how it is written.
-_LUA = """
-local known = {{ os = os, string = string, table = table, pairs = pairs, ipairs = ipairs }}
-local function other() return function() end end
-local env = setmetatable({{}}, {{ __index = function(_, name) return known[name] or other end }})
-assert(loadfile(arg[1], "t", env))()
-for name, address in pairs(rawget(env, "s2sout_override") or {{}}) do print(name, address) end
-"""
-_JMS = """
-echo "=== nginx test"; nginx -t 2>&1
-echo "=== nginx configuration"; nginx -T 2>/dev/null
-echo "=== jicofo.conf"; cat /etc/jitsi/jicofo/jicofo.conf
-echo "=== jicofo.log"; tac /var/log/jitsi/jicofo.log | sed '/Starting Jicofo\\.$/q' | tac |
-  grep -F -e 'Added new videobridge' -e 'Registered (' -e 'VisitorsComponentManager'
-echo "=== jicofo version"; curl -sf --max-time 3 http://127.0.0.1:8888/about/version
-echo
-echo "=== s2s overrides"; cat > /run/labctl-overrides.lua <<'LUA'
-{lua}
-LUA
-lua5.4 /run/labctl-overrides.lua /etc/prosody/prosody.cfg.lua; rm -f /run/labctl-overrides.lua
-"""
-_BRIDGE = """
-echo "=== jvb.log"; grep -F 'Joined MUC:' /var/log/jitsi/jvb.log
-echo "=== jvb health"
-curl -s --max-time 5 -o /dev/null -w '%{{http_code}}' http://127.0.0.1:8080/about/health; echo
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +83,7 @@ class Facts:
         return tuple(it for it in self.listeners if (it.proto, it.port) == (proto, port))
 
     def failed_modules(self) -> Iterator[str]:
-        """Prosody's 'Error initializing module' lines of the units' present runs."""
+        """Prosody's lines about modules that it did not load, of the units' present runs."""
         for title in self.sections:
             if not title.startswith("log "):
                 continue
@@ -159,11 +108,11 @@ def units_of(node: Node) -> tuple[str, ...]:
 
 def script_for(node: Node) -> str:
     """The one command that gathers a node's facts; POSIX shell, run as root."""
-    script = _ALL.format(units=" ".join(units_of(node)))
+    script = scripts.ALL.format(loop=scripts.LOOP_SECONDS, units=" ".join(units_of(node)))
     if node.role is Role.JMS:
-        script += _JMS.format(lua=_LUA.format())
+        script += scripts.JMS.format(lua=scripts.LUA.format())
     if node.bridge is not None:
-        script += _BRIDGE.format()
+        script += scripts.BRIDGE.format()
     return script
 
 

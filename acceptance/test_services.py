@@ -7,10 +7,18 @@ from collections.abc import Mapping
 import pytest
 
 from acceptance import facts as gathering
+from acceptance import known, remote
+from acceptance.clock import Offset, look
+from acceptance.conftest import Lab
 from acceptance.facts import Facts
+from acceptance.scripts import LOOP_SECONDS
 from labctl.model import Node, Role, VNode
 
 pytestmark = pytest.mark.services
+
+MOST_RESTARTS = 3
+"""By systemd, of all units of a node within LOOP_SECONDS; a drill kills once, a loop never ends."""
+CLOCK_SECONDS = 1.0
 
 NODE_FACTS = Mapping[str, Facts | str]
 
@@ -72,6 +80,58 @@ def test_every_prosody_module_loaded(facts: NODE_FACTS, node: Node) -> None:
     if node.role is Role.JVB:
         pytest.skip(f"'{node.name}' runs no Prosody")
     assert list(gathering.of(facts, node.name).failed_modules()) == []
+
+
+def test_no_unit_restarts_again_and_again(facts: NODE_FACTS, node: Node) -> None:
+    """When this fails, a service dies as often as it is started: calls end every few seconds."""
+    restarts = gathering.of(facts, node.name).lines("restarts")
+    assert len(restarts) <= MOST_RESTARTS, f"within {LOOP_SECONDS} s: {restarts}"
+
+
+def test_nothing_crashed(facts: NODE_FACTS, node: Node) -> None:
+    """When this fails, a process ended in a core or heap dump, and took its calls with it."""
+    assert gathering.of(facts, node.name).lines("dumps") == ()
+
+
+def test_journal_is_clean(facts: NODE_FACTS, node: Node) -> None:
+    """When this fails, something warns of what nobody has looked at yet (acceptance/known.py)."""
+    lines = gathering.of(facts, node.name).lines("journal")
+    assert known.unknown(lines, known.JOURNAL) == []
+
+
+def test_logs_are_clean(facts: NODE_FACTS, node: Node) -> None:
+    """When this fails, Prosody, nginx or one of Jitsi's programs logged an error not yet known."""
+    lines = gathering.of(facts, node.name).lines("logs")
+    assert known.unknown(lines, known.LOGS) == []
+
+
+@pytest.fixture(scope="module")
+def offsets(lab: Lab) -> Mapping[str, Offset | str]:
+    return look(lab.hosts)
+
+
+def test_clock_is_right(offsets: Mapping[str, Offset | str], node: Node) -> None:
+    """When this fails, tokens and certificates are not valid, and logs cannot be merged by time."""
+    offset = offsets[node.name]
+    if isinstance(offset, str):
+        pytest.fail(offset, pytrace=False)
+    assert abs(offset.seconds) <= CLOCK_SECONDS + offset.error, str(offset)
+
+
+@pytest.mark.slow
+def test_prosodyctl_check_finds_nothing_new(lab: Lab, prosody: tuple[Node, str]) -> None:
+    """When this fails, Prosody itself says that its configuration or certificates are wrong.
+
+    Not asked: `dns` and `connectivity`, which need the internet, and `turn`, which needs a relay.
+    """
+    node, configuration = prosody
+    check = "timeout 15 prosodyctl --config %s check %s 2>&1"
+    lines: list[str] = []
+    for what in ("config", "certs", "disabled"):
+        done = remote.run(lab.hosts[node.name], check, configuration, what)
+        assert "congratulations" in done.stdout or "Problems found" in done.stdout, done.stdout
+        lines += done.stdout.splitlines()
+    assert known.unknown(lines, known.PROSODY_CHECK) == []
 
 
 @pytest.mark.security

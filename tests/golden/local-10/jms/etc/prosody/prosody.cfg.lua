@@ -220,6 +220,8 @@ Component "internal.auth.conf.example.org" "muc"
     }
     admins = { "focus@auth.conf.example.org", "jvb@auth.conf.example.org" }
     muc_room_locking = false
+    -- Not upstream's: there anybody who may chat may look in, and pass for a bridge.
+    muc_room_default_members_only = true
     muc_room_default_public_jids = true
 
 VirtualHost "auth.conf.example.org"

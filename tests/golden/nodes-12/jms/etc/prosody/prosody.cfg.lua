@@ -230,6 +230,8 @@ Component "internal.auth.meet.lab.internal" "muc"
     }
     admins = { "focus@auth.meet.lab.internal", "jvb@auth.meet.lab.internal" }
     muc_room_locking = false
+    -- Not upstream's: there anybody who may chat may look in, and pass for a bridge.
+    muc_room_default_members_only = true
     muc_room_default_public_jids = true
 
 VirtualHost "auth.meet.lab.internal"

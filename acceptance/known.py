@@ -1,0 +1,68 @@
+"""What healthy labs say although it looks like trouble: each line with the reason why it may be.
+
+A line that is not here fails the suite.  Patterns are searched for in the whole line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A line that is expected, and why."""
+
+    pattern: str
+    reason: str
+
+
+JOURNAL = (
+    Known(r"pam_env\(sshd:session\): Unable to open env file", "images set no locale"),
+    Known(r"environment variable evaluates to an empty string: JVB_OPTS", "upstream's unit"),
+    Known(r"ConfigurationDirectory '.*' already exists but the mode", "only its group may read it"),
+    Known(r"kex_exchange_identification|banner exchange: Connection from", "a scan of the ports"),
+    Known(r"sshd\S*: .*Connection (reset|closed) by", "a scan of the ports"),
+    Known(r"Failed to (set|reset) .*(oom_score|devices|sysctl)", "a container may not"),
+    Known(r"sysctl: permission denied", "jitsi-videobridge2's package in a container"),
+    Known(
+        r"(jitsi-videobridge2|prosody(-v@\d+)?)\.service: .*(killed|signal)", "a drill's SIGKILL"
+    ),
+    Known(r"systemd\[1\]: .*Failed with result '(signal|watchdog)'", "a drill's SIGKILL"),
+    Known(r"SysV service '.*' lacks a native systemd unit", "Jicofo's package has none"),
+    Known(r"systemd-sysv-generator", "Jicofo's package has no unit of its own"),
+    Known(r"nginx.*could not build optimal", "a hint about speed"),
+)
+"""Warnings and worse in the journal since boot, the kernel's left out (it is not the node's)."""
+
+LOGS = (
+    Known(r"Can not invite participant, no bridge available", "an outage or drill; see brewery"),
+    Known(r"Reconnected without resuming, give up and stop", "Prosody was restarted in use"),
+    Known(r"Failed to (connect/login|allocate)|No caps nodeVer found", "an outage or drill"),
+    Known(r"A new bridge was selected, but Octo is disabled", "jicofo #1050, see regressions"),
+    Known(r"Health check failed in|unable to (leave|join)", "a drill"),
+    Known(r"polls.*Error initializing module|module 'polls'", "upstream names a module it removed"),
+    Known(r"\[error\].*(connect|recv|send)\(\) failed", "a vnode or Prosody was restarted"),
+    Known(r"\[error\].*upstream (prematurely closed|timed out)", "a vnode or Prosody was stopped"),
+    Known(r"\[error\].*open\(\) \"/usr/share/jitsi-meet/.*failed", "a page that is not there"),
+    Known(r"Prosody was compiled without|lua-unbound", "Debian's build; DNS is not used"),
+)
+"""prosody.err, SEVERE in Jitsi's logs, errors of nginx."""
+
+PROSODY_CHECK = (
+    Known(r"^Checking |^ +Certificate: |^Done\.$|passed, congratulations", "what is looked at"),
+    Known(r"following configuration files|^ +-  /etc/prosody", "what is looked at"),
+    Known(r"deprecated options in the global|'daemonize' -- instead", "upstream's vnode template"),
+    Known(r"mod_posix is loaded|been deprecated\. You can safely", "upstream's configuration"),
+    Known(r"hosts may be missing features|'prosodyctl check features'", "meetings need few"),
+    Known(r"^Problems found, see above", "sums up the lines above, which are judged one by one"),
+    Known(r"lua-unbound|recommended|luaunbound|problem with DNS", "a lab asks no DNS"),
+)
+"""Output of `prosodyctl check config`, `certs` and `disabled`."""
+
+
+def unknown(lines: Iterable[str], known: Iterable[Known]) -> list[str]:
+    """The lines that no known pattern explains, blank ones left out."""
+    patterns = [re.compile(one.pattern) for one in known]
+    return [line for line in lines if line.strip() and not any(p.search(line) for p in patterns)]
