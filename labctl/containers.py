@@ -1,8 +1,7 @@
-"""The Docker engine as the home of nodes: a lab's containers and its network.
+"""The Docker engine as the home of nodes: a lab's containers.
 
 Vagrant creates and starts the containers; here is what Vagrant cannot say or do: which
-containers are this lab's, what they were made from, and the network with this machine at .1.
-A lab is known by its name and its folder, so that labs of two checkouts never meet.
+containers are this lab's, what they were made from, and how all of them start and stop at once.
 """
 
 from __future__ import annotations
@@ -11,21 +10,14 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from ipaddress import IPv4Network
 from typing import Any
 
+from labctl.dockercommand import LAB_LABEL, NODE_LABEL, WORKDIR_LABEL, docker, lab_filters
+from labctl.dockernetwork import ensure_network, network_name, remove_network
 from labctl.errors import LabError
 from labctl.model import Node, Topology
-from labctl.network import check_network
-from labctl.process import run
 from labctl.workdir import Workdir, write_file
 
-LAB_LABEL = "labctl.lab"
-NODE_LABEL = "labctl.node"
-WORKDIR_LABEL = "labctl.workdir"
-
-ENGINE_HINT = "Run 'labctl doctor' to see whether the Docker engine answers."
 STATES = {"running": "running", "exited": "stopped", "created": "stopped", "dead": "stopped"}
 """Docker's words for a container's state in Vagrant's words; others stay as they are."""
 
@@ -53,44 +45,20 @@ class Container:
     hosts: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A Docker network with its first subnet; labels say whose it is."""
-
-    name: str
-    subnet: IPv4Network | None
-    labels: Mapping[str, str]
-    bridge: str
-
-
 def container_name(lab: str, node: str) -> str:
     return f"labctl-{lab}-{node}"
 
 
-def network_name(lab: str) -> str:
-    return f"labctl-{lab}"
-
-
-def bridge_name(workdir: Workdir) -> str:
-    """The bridge's name: stable for a lab, at most 15 characters (the kernel's limit)."""
-    return f"lab-{sha256(str(workdir.path.resolve()).encode()).hexdigest()[:8]}"
-
-
-def docker(*words: str, check: bool = True, timeout: float = 60.0) -> str:
-    """What a `docker` command printed."""
-    return run(["docker", *words], check=check, timeout=timeout, hint=ENGINE_HINT).output
-
-
 def read_states(workdir: Workdir) -> dict[str, str]:
     """The state of each container of the lab, by node."""
-    text = docker("ps", "-a", *_filters(workdir), "--format", _STATE_FORMAT)
+    text = docker("ps", "-a", *lab_filters(workdir), "--format", _STATE_FORMAT)
     pairs = (line.split("\t") for line in text.splitlines())
     return {node: STATES.get(state, state) for node, state in pairs}
 
 
 def read_containers(workdir: Workdir) -> tuple[Container, ...]:
     """The lab's containers with what they were made from."""
-    ids = docker("ps", "-a", "-q", "--no-trunc", *_filters(workdir)).split()
+    ids = docker("ps", "-a", "-q", "--no-trunc", *lab_filters(workdir)).split()
     if not ids:
         return ()
     return parse_containers(docker("container", "inspect", *ids))
@@ -99,11 +67,6 @@ def read_containers(workdir: Workdir) -> tuple[Container, ...]:
 def parse_containers(text: str) -> tuple[Container, ...]:
     """Containers from `docker container inspect`."""
     return tuple(_container(entry) for entry in json.loads(text))
-
-
-def parse_networks(text: str) -> tuple[Network, ...]:
-    """Networks from `docker network inspect`."""
-    return tuple(_network(entry) for entry in json.loads(text))
 
 
 def outdated(container: Container, topology: Topology) -> str | None:
@@ -188,69 +151,7 @@ def check_names(workdir: Workdir, nodes: Iterable[Node]) -> None:
             )
 
 
-def read_networks() -> tuple[Network, ...]:
-    """All networks of the engine."""
-    return parse_networks(docker("network", "inspect", *docker("network", "ls", "-q").split()))
-
-
-def ensure_network(workdir: Workdir, topology: Topology) -> str:
-    """Make the lab's Docker network where it is missing; the name of its bridge.
-
-    Errors: LabError when another lab, another Docker network or another interface has it.
-    """
-    networks = read_networks()
-    bridge = bridge_name(workdir)
-    mine = next((net for net in networks if net.name == network_name(workdir.lab)), None)
-    if mine is not None and mine.labels.get(WORKDIR_LABEL) != str(workdir.path.resolve()):
-        raise LabError(
-            f"The Docker network '{mine.name}' belongs to {_owner(mine)}.",
-            hint="Give this lab another name with '--lab', or destroy that one first.",
-        )
-    if mine is not None and (mine.subnet, mine.bridge) == (topology.network, bridge):
-        return bridge
-    if mine is not None:
-        docker("network", "rm", mine.name)
-    for other in networks:
-        if other is not mine and other.subnet and other.subnet.overlaps(topology.network):
-            raise LabError(
-                f"Network {topology.network} is already taken by the Docker network "
-                f"'{other.name}' of {_owner(other)}.",
-                hint="Halting does not free it: destroy that lab, or use another '--network'.",
-            )
-    check_network(topology.network)
-    docker(*_create_network(workdir, topology, bridge=bridge))
-    return bridge
-
-
-def remove_network(workdir: Workdir) -> None:
-    """Remove the lab's Docker network, if there is one that is this lab's."""
-    for name in docker("network", "ls", *_filters(workdir), "--format", "{{.Name}}").split():
-        docker("network", "rm", name)
-
-
-def _create_network(workdir: Workdir, topology: Topology, *, bridge: str) -> list[str]:
-    labels = {LAB_LABEL: workdir.lab, WORKDIR_LABEL: str(workdir.path.resolve())}
-    options = {
-        "com.docker.network.bridge.name": bridge,
-        # A lab needs nothing from outside, and what it sends must not go there under this
-        # machine's address.  ("--internal" would hide the published port from Vagrant.)
-        "com.docker.network.bridge.enable_ip_masquerade": "false",
-    }
-    return [
-        *("network", "create", "--driver", "bridge"),
-        *("--subnet", str(topology.network), "--gateway", str(topology.host_address)),
-        *(word for key, value in labels.items() for word in ("--label", f"{key}={value}")),
-        *(word for key, value in options.items() for word in ("--opt", f"{key}={value}")),
-        network_name(workdir.lab),
-    ]
-
-
 _STATE_FORMAT = f'{{{{.Label "{NODE_LABEL}"}}}}\t{{{{.State}}}}'
-
-
-def _filters(workdir: Workdir) -> list[str]:
-    labels = {LAB_LABEL: workdir.lab, WORKDIR_LABEL: str(workdir.path.resolve())}
-    return [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]
 
 
 def _container(entry: Mapping[str, Any]) -> Container:
@@ -269,18 +170,6 @@ def _container(entry: Mapping[str, Any]) -> Container:
     )
 
 
-def _network(entry: Mapping[str, Any]) -> Network:
-    subnets = [
-        item["Subnet"] for item in entry["IPAM"]["Config"] or () if ":" not in item["Subnet"]
-    ]
-    return Network(
-        name=entry["Name"],
-        subnet=IPv4Network(subnets[0]) if subnets else None,
-        labels=entry["Labels"] or {},
-        bridge=(entry["Options"] or {}).get("com.docker.network.bridge.name", ""),
-    )
-
-
 def _wanted(node: Node) -> tuple[str, str, int, int]:
     # As the Vagrantfile asks: Docker refuses more CPUs than the machine has.
     cpus = min(node.size.cpus, os.cpu_count() or 1)
@@ -289,8 +178,3 @@ def _wanted(node: Node) -> tuple[str, str, int, int]:
 
 def _below(name: str, topology: Topology) -> bool:
     return name == topology.domain or name.endswith(f".{topology.domain}")
-
-
-def _owner(network: Network) -> str:
-    folder = network.labels.get(WORKDIR_LABEL)
-    return f"the lab in '{folder}'" if folder else "somebody else"

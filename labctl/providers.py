@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from labctl import containers
+from labctl import containers, dockernetwork
 from labctl.errors import LabError
 from labctl.model import Provider, Topology
 from labctl.workdir import Workdir
@@ -15,6 +15,7 @@ from labctl.workdir import Workdir
 class ProviderFacts:
     """One row of the table.
 
+    `check_network` looks, before anything is built, whether the lab can have its network;
     `ssh_seconds` is how long a started node may take to answer ssh.
     `prepare` makes the host ready before Vagrant starts anything (it gets the machine ids that
     Vagrant remembers and answers which nodes it removed, and why), `clean` removes what is left
@@ -25,6 +26,7 @@ class ProviderFacts:
 
     provider: Provider
     ssh_seconds: float
+    check_network: Callable[[Workdir, Topology], object]
     prepare: Callable[[Workdir, Topology, Mapping[str, str]], dict[str, str]]
     clean: Callable[[Workdir], None]
     states: Callable[[Workdir], dict[str, str]]
@@ -36,6 +38,7 @@ TABLE: Mapping[Provider, ProviderFacts] = {
     Provider.DOCKER: ProviderFacts(
         provider=Provider.DOCKER,
         ssh_seconds=30.0,
+        check_network=dockernetwork.check_free,
         prepare=containers.prepare,
         clean=containers.clean,
         states=containers.read_states,

@@ -11,14 +11,8 @@ from typing import Any
 
 import pytest
 
-from labctl.containers import (
-    Container,
-    Network,
-    bridge_name,
-    outdated,
-    parse_containers,
-    parse_networks,
-)
+from labctl.containers import Container, outdated, parse_containers
+from labctl.dockernetwork import Network, bridge_name, parse_networks
 from labctl.layout import resolve
 from labctl.model import Role, Size, Spec
 from labctl.workdir import Workdir

@@ -19,6 +19,7 @@ from labctl.lab.saved import save_spec, save_timings
 from labctl.layout import resolve
 from labctl.model import Spec, Topology
 from labctl.progress import Progress, Timings
+from labctl.providers import facts_of
 from labctl.provisioner import Outcome, provision
 from labctl.ready import wait_ready
 from labctl.vagrant import VagrantMachines
@@ -49,6 +50,7 @@ def bring_up(
     timings = Timings()
     with timings.phase("host"):
         ensure_provider(spec.provider, progress=progress)
+        facts_of(spec.provider).check_network(workdir, resolve(spec))
     with timings.phase("images"):
         last = workdir.load_topology() if workdir.exists() else None
         images = ensure_images_of(spec, progress=progress, refresh=refresh, running=last)
