@@ -124,7 +124,13 @@ def _entries(lines: Iterable[str], *, title: str, node: str, clock: Clock) -> It
 
 def parse_line(line: str, *, source: str, node: str, clock: Clock) -> LogLine | None:
     """One line of a log, or None where it does not begin with a time."""
+    try:
+        return _parse_line(line, source=source, node=node, clock=clock)
+    except ValueError:  # it looks like a time and is none
+        return None
 
+
+def _parse_line(line: str, *, source: str, node: str, clock: Clock) -> LogLine | None:
     def entry(at: float, exact: bool, who: str, level: str, text: str) -> LogLine:
         return LogLine(at - clock.offset, exact, node, who, level, text)
 

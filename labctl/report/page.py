@@ -150,8 +150,10 @@ def _by_marker(tests: Sequence[Test]) -> list[tuple[str, str, list[Dot]]]:
 
 def _clock(line: LogLine) -> str:
     """The time of day of a log line, no more exact than its log wrote it."""
-    text = time.strftime("%H:%M:%S", time.gmtime(line.time))
-    return f"{text}.{int(line.time % 1 * 1000):03d}" if line.exact else text
+    second, thousandth = divmod(round(line.time * 1000), 1000)
+    if not line.exact:
+        return time.strftime("%H:%M:%S", time.gmtime(line.time))
+    return f"{time.strftime('%H:%M:%S', time.gmtime(second))}.{thousandth:03d}"
 
 
 def _moment(at: float | None) -> str:

@@ -1,0 +1,1 @@
+"""Tests of the report: reading, merging, redacting, and the page in a real browser."""
