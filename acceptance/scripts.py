@@ -28,7 +28,7 @@ for log in /var/log/prosody*/prosody.err; do
     -e 'Unable to load module' -e 'Not loading module' "$log"
 done
 echo "=== restarts"
-journalctl -b -q --no-pager -o cat --since '-{loop} s' -g 'Scheduled restart job'
+journalctl -b -q --no-pager -o cat _PID=1 --since '-{loop} s' -g 'Scheduled restart job'
 echo "=== dumps"
 find / -xdev -maxdepth 5 \\( -path /usr -o -path /proc -o -path /sys \\) -prune -o -type f \\
   \\( -name core -o -name 'core.[0-9]*' -o -name 'core.*.zst' -o -name 'hs_err_pid*.log' \\
