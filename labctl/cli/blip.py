@@ -7,6 +7,7 @@ import json
 import click
 
 from labctl.cli.common import Console, json_option, lab_option, workdir_of
+from labctl.cli.signals import ended_in_order
 from labctl.workdir import locked
 
 
@@ -28,7 +29,7 @@ def blip_command(
     labctl blip
     labctl blip --participants 60 --calls 10 --kill
     """
-    from labctl.drills import undo_left
+    from labctl.drills import ensure_healthy, undo_left
     from labctl.drills.blip import blip_to_json, render_blip, run_blip
     from labctl.errors import UsageError
 
@@ -40,8 +41,9 @@ def blip_command(
     workdir = workdir_of(lab)
     topology = workdir.load_topology()
     console = Console()
-    with locked(workdir, what="blip"):
+    with locked(workdir, what="blip"), ended_in_order():
         undo_left(workdir, topology, progress=console)
+        ensure_healthy(workdir, topology, progress=console)
         blip = run_blip(
             workdir,
             topology,

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from labctl.cli.common import Console, json_option, lab_option, workdir_of
+from labctl.cli.signals import ended_in_order
 from labctl.errors import LabError
 from labctl.workdir import locked, write_json
 
@@ -62,7 +63,14 @@ def run_command(names: tuple[str, ...], lab: str | None, *, json_file: Path | No
     labctl drill run vnode-stop s2s-cut
     labctl drill run all --json -
     """
-    from labctl.drills import render_result, result_to_json, run_drill, undo_left, want_drills
+    from labctl.drills import (
+        ensure_healthy,
+        render_result,
+        result_to_json,
+        run_drill,
+        undo_left,
+        want_drills,
+    )
 
     drills = want_drills(names)
     workdir = workdir_of(lab)
@@ -70,8 +78,9 @@ def run_command(names: tuple[str, ...], lab: str | None, *, json_file: Path | No
     console = Console()
     results: list[dict[str, Any]] = []
     to_stdout = json_file is not None and str(json_file) == "-"
-    with locked(workdir, what="drill"):
+    with locked(workdir, what="drill"), ended_in_order():
         undo_left(workdir, topology, progress=console)
+        ensure_healthy(workdir, topology, progress=console)
         for drill in drills:
             console("drill", f"{drill.title}: {drill.fault}")
             result = run_drill(drill, workdir=workdir, topology=topology, progress=console)

@@ -4,6 +4,7 @@ A drill is data (`model.Drill`); `run_drill` carries it out and returns a `Drill
 """
 
 from labctl.drills.catalogue import DRILLS, want_drills
+from labctl.drills.heal import ensure_healthy
 from labctl.drills.journal import undo_left
 from labctl.drills.model import Drill, DrillResult, Verdict
 from labctl.drills.result import render_drill, render_result, result_to_json
@@ -14,6 +15,7 @@ __all__ = [
     "Drill",
     "DrillResult",
     "Verdict",
+    "ensure_healthy",
     "render_drill",
     "render_result",
     "result_to_json",

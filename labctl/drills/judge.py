@@ -91,11 +91,12 @@ def is_settled(
     moments: Sequence[Moment],
     *,
     subjects: Mapping[tuple[int, Who], Collection[str]],
+    but: Who | None = None,
 ) -> float | None:
-    """When everything that must be seen had been; None while something has not."""
+    """When everything that must be seen had been, `but` what is about these; None before."""
     latest = max([0.0, *(each.at for each in act.tries)])
     for each in act.expects:
-        if each.within is None:
+        if each.within is None or each.who is but:
             continue
         about = subjects.get((index, each.who), ())
         mine = [one for one in moments if one.act == index and one.mark is each.mark]

@@ -109,10 +109,11 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A probe, so many seconds after the fault."""
+    """A probe, so many seconds after the fault; with `late`, not before all else was seen."""
 
     probe: Probe
     at: float
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ HUNG = Drill(
     weakness="A hung bridge keeps its calls: Jicofo takes it out for new ones after 40 s and does "
     "nothing for those that are on it.",
     needs=(Need.TWO_BRIDGES,),
-    budget=150,
+    budget=170,
     acts=(
         Act(
             Hang(),
@@ -38,77 +38,116 @@ HUNG = Drill(
             (
                 *HEALTH,
                 *NOT_MOVED,
-                Expectation("new calls avoid it", Who.NEWCOMERS, Mark.NEWCOMER_IN, within=60.0),
+                Expectation("new calls avoid it", Who.NEWCOMERS, Mark.NEWCOMER_IN, within=65.0),
                 STREAMS_STAY,
                 OTHERS_STAY,
             ),
-            tries=(Try(Probe.NEW_CALL, 45.0),),
+            tries=(Try(Probe.NEW_CALL, 30.0, late=True),),
             quiet=2.0,
         ),
         Act(
             Undo(Hang()),
             Where.IN_USE,
-            (back(75.0, "it counts again at the next good check"),),
+            (back(90.0, "it counts again at a good check, a minute after the failed one"),),
         ),
     ),
 )  # fmt: skip
 
 
-def _partition(name: str, title: str, way: Way, *, where: Where, seen: str) -> Drill:
-    idle = where is Where.IDLE
-    return Drill(
-        name=name,
-        title=title,
-        fault=f"nftables drop packets of the node, {way}; ssh from this machine stays",
-        undone="the rules are removed",
-        watched="the call, a new call, Jicofo's health checks",
-        upstream=seen,
-        weakness=None
-        if idle
-        else "A call on a bridge that is cut off is not moved, although others are free: the dead "
-        "bridge stays in the brewery.",
-        place=Where.OWN if idle else Where.IN_USE,
-        needs=(Need.FAR_BRIDGE, Need.TWO_BRIDGES),
-        budget=160,
-        acts=(
-            Act(
-                Partition(way),
-                where,
-                (*HEALTH, *NOT_MOVED, STAYS_IN_BREWERY, STREAMS_STAY, OTHERS_STAY),
-                quiet=3.0,
-            ),
-            Act(
-                Undo(Partition(way)),
-                where,
-                (back(75.0, "it is operational again within about a minute"),),
-            ),
-        ),
-    )
+NOT_MOVED_AWAY = (
+    "A call on a bridge that is cut off is not moved, although others are free: the dead bridge "
+    "stays in the brewery."
+)
+RULES = "nftables drop the packets of the bridge's node, {}; ssh from this machine stays"
 
-
-CUT_OFF = _partition(
-    "partition-in-use",
-    "The bridge in use is cut off",
-    Way.BOTH,
-    where=Where.IN_USE,
-    seen="participants are told nothing for 240 s; health checks fail at 36-40 s; the bridge "
+CUT_OFF = Drill(
+    name="partition-in-use",
+    title="The bridge in use is cut off",
+    fault=RULES.format(Way.BOTH),
+    undone="the rules are removed",
+    watched="the call, Jicofo's health checks",
+    upstream="participants are told nothing for 240 s; health checks fail at 36-40 s; the bridge "
     "never leaves the brewery; after healing TCP's back-off decides when it counts again",
+    weakness=NOT_MOVED_AWAY,
+    needs=(Need.FAR_BRIDGE, Need.TWO_BRIDGES),
+    budget=200,
+    acts=(
+        Act(
+            Partition(),
+            Where.IN_USE,
+            (*HEALTH, *NOT_MOVED, STAYS_IN_BREWERY, STREAMS_STAY, OTHERS_STAY),
+            quiet=2.0,
+        ),
+        Act(
+            Undo(Partition()),
+            Where.IN_USE,
+            (back(110.0, "it counts again some time after healing"),),
+        ),
+    ),
 )
-CUT_OFF_IDLE = _partition(
-    "partition-idle",
-    "An idle bridge is cut off",
-    Way.BOTH,
-    where=Where.IDLE,
-    seen="health checks fail at 20 s and 40 s; it never leaves the brewery within 110 s; "
+
+CUT_OFF_IDLE = Drill(
+    name="partition-idle",
+    title="An idle bridge is cut off",
+    fault=RULES.format(Way.BOTH),
+    undone="the rules are removed",
+    watched="a call on another bridge, Jicofo's health checks",
+    upstream="health checks time out at 20 s and 40 s; it never leaves the brewery within 110 s; "
     "operational within 60 s after healing",
+    weakness="For 40 s new calls may be sent to a bridge that is cut off: Jicofo learns of it by "
+    "its health checks only.",
+    place=Where.OWN,
+    needs=(Need.FAR_BRIDGE, Need.TWO_BRIDGES),
+    budget=160,
+    acts=(
+        Act(
+            Partition(),
+            Where.IDLE,
+            (
+                *HEALTH,
+                STAYS_IN_BREWERY,
+                Expectation("the call is not touched", Who.CALL, Mark.TERMINATED, within=None),
+                STREAMS_STAY,
+            ),
+            quiet=2.0,
+        ),
+        Act(
+            Undo(Partition()),
+            Where.IDLE,
+            (back(75.0, "it is operational again within about a minute"),),
+        ),
+    ),
 )
-CUT_OFF_ONE_WAY = _partition(
-    "partition-one-way",
-    "The bridge in use hears but is not heard",
-    Way.OUT,
-    where=Where.IN_USE,
-    seen="not seen with the originals; the same is expected as for a cut both ways, because "
-    "health checks need both",
+
+CUT_OFF_ONE_WAY = Drill(
+    name="partition-one-way",
+    title="The bridge in use hears but is not heard",
+    fault=RULES.format(Way.OUT),
+    undone="the rules are removed after the first health check that timed out",
+    watched="the call, Jicofo's health checks",
+    upstream="not seen with the originals; the same is expected as for a cut both ways, because a "
+    "health check needs both; mended before the second one, the bridge stays operational",
+    weakness=NOT_MOVED_AWAY,
+    needs=(Need.FAR_BRIDGE, Need.TWO_BRIDGES),
+    budget=150,
+    acts=(
+        Act(
+            Partition(Way.OUT),
+            Where.IN_USE,
+            (HEALTH[0], *NOT_MOVED, STAYS_IN_BREWERY, STREAMS_STAY, OTHERS_STAY),
+            quiet=1.0,
+        ),
+        Act(
+            Undo(Partition(Way.OUT)),
+            Where.IN_USE,
+            (
+                Expectation("it stays operational", Who.JICOFO, Mark.FEWER, within=None),
+                Expectation("the call stays", Who.CALL, Mark.TERMINATED, within=None),
+                STREAMS_STAY,
+            ),
+            quiet=22.0,
+        ),
+    ),
 )
 
 SQUEEZED = Drill(

@@ -64,8 +64,8 @@ class Show:
             self.stage.place_call(drill.people, wanted=wanted, visitors=drill.visitors)
             if any(each.who is Who.OTHERS for act in drill.acts for each in act.expects):
                 self.stage.place_bystanders(2)
-        self._name_people()
         self.places = {act.where: self.stage.spots(act.where) for act in drill.acts}
+        self._name_people()
         with Watcher(self.workdir, self.topology, on_seen=self._tell) as self.watcher:
             for index, act in enumerate(drill.acts):
                 self._play_act(index, act)
@@ -95,13 +95,19 @@ class Show:
 
         def over() -> bool:
             passed = time.monotonic() - self.began[-1]
-            while due and due[0].at <= passed:
+            while due and due[0].at <= passed and self._is_time(index, act, due[0]):
                 self._try(index, due.pop(0))
             moments = self._tell_people()
             settled = is_settled(index, act, moments, subjects=self.subjects)
             return settled is not None and not due and passed >= settled + act.quiet
 
         wait_until(over, deadline=deadline, interval=LOOK)
+
+    def _is_time(self, index: int, act: Act, one: Try) -> bool:
+        if not one.late:
+            return True
+        moments, newcomers = self.moments(), Who.NEWCOMERS
+        return is_settled(index, act, moments, subjects=self.subjects, but=newcomers) is not None
 
     # Who is who.
 

@@ -59,7 +59,8 @@ class Stage:
     def hit(self, fault: Fault, spots: Sequence[Spot]) -> None:
         """Make a fault on each spot, all at the same time; its undo is on disk before."""
         for spot in spots:
-            self.journal.add(Entry(spot.node, f"{spot.name}", render_undo(fault, spot)))
+            what = f"{type(fault).__name__.lower()} of '{spot.name}'"
+            self.journal.add(Entry(spot.node, what, render_undo(fault, spot)))
 
         def one(spot: Spot) -> None:
             script = render_fault(fault, spot, host=self.topology.host_address)
@@ -91,7 +92,6 @@ class Stage:
     def _nicks(self, where: Where) -> tuple[str, ...]:
         bridges = self.topology.bridges
         used = self.call.bridges if self.call is not None else frozenset[str]()
-        busy = used.union(*(each.bridges for each in self.others))
         match where:
             case Where.OWN:
                 return (str(self.topology.jms.bridge),)
@@ -100,11 +100,18 @@ class Stage:
             case Where.OTHERS:
                 return tuple(nick for nick in bridges if nick not in used)
             case Where.IDLE:
-                idle = [nick for nick in far_bridges(self.topology) if nick not in busy]
-                if not idle:
-                    raise NoSuchPlaceError("Every bridge on a node of its own has a call.")
-                return (idle[0],)
+                return (self._make_idle(used),)
         return bridges
+
+    def _make_idle(self, used: frozenset[str]) -> str:
+        """A bridge on a node of its own without a call; other calls that are on it end."""
+        idle = next((nick for nick in far_bridges(self.topology) if nick not in used), None)
+        if idle is None:
+            raise NoSuchPlaceError("Every bridge on a node of its own is in use.")
+        for other in [each for each in self.others if idle in each.bridges]:
+            other.crowd.leave()
+            self.others.remove(other)
+        return idle
 
     def _bridge_spot(self, nick: str) -> Spot:
         node = next(node for node in self.topology.nodes if node.bridge == nick)
