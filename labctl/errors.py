@@ -69,8 +69,10 @@ class PackageError(LabError):
     """The packages themselves are at fault: what is wrong is in them, not in this machine.
 
     `labctl gate` takes this as the candidate's failure, and every other error of making images
-    as a reason not to judge.
+    as a reason not to judge.  `package` is the one at fault, where that is known.
     """
+
+    package: str | None = None
 
 
 class UsageError(LabError):

@@ -124,12 +124,14 @@ def _failed(job: Bake, result: process.Result) -> LabError:
         return process.ProcessError(message, log=job.log)
     kept = f"{KEPT_PREFIX}{job.role}"
     process.run(["docker", "rename", job.container, kept], check=False, timeout=60)
-    return PackageError(
+    error = PackageError(
         message,
         hint=f"'docker exec -it {kept} bash' looks around where it failed;"
         f" 'docker rm -f {kept}' removes it, as does the next bake of this role.",
         log=job.log,
     )
+    error.package = failure.package
+    return error
 
 
 def template_variables(job: Bake, *, given: Path, output: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ SHOWN_FINDINGS = 8
 SHOWN_EVIDENCE = 14
 WIDTH = 110
 CELL = 36
+LABEL = 23
 
 MARKS = {Severity.FAIL: "FAIL", Severity.ATTENTION: "look", Severity.INFO: "note"}
 
@@ -22,15 +24,21 @@ __all__ = ["render_junit", "render_text"]
 def render_text(gate: Gate, *, folder: Path) -> str:
     """Verdict, packages, what was tried, timings, findings, where the rest is."""
     lines = [_verdict(gate), ""]
-    lines += _packages(gate)
-    lines += _counts(gate)
+    lines += _table(gate)
     lines += _timings(gate.timings)
     for side in (gate.baseline, gate.candidate):
         if side is not None and side.trouble is not None:
             lines += _trouble(side, side.trouble)
     lines += _findings(gate.findings)
     lines += ["", f"Report: {folder}"]
-    return "\n".join(line[:WIDTH].rstrip() for line in lines)
+    return "\n".join(part for line in lines for part in _fit(line))
+
+
+def _fit(line: str) -> list[str]:
+    """Evidence is cut, advice is wrapped: its end may be what is to be typed."""
+    if line.lstrip().startswith("Hint: "):
+        return textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_long_words=False)
+    return [line[:WIDTH].rstrip()]
 
 
 def _verdict(gate: Gate) -> str:
@@ -42,35 +50,31 @@ def _sides(gate: Gate) -> list[Side]:
     return [side for side in (gate.candidate, gate.baseline) if side is not None]
 
 
-def _packages(gate: Gate) -> Iterator[str]:
+def _row(label: str, cells: Sequence[str], *, tail: str = "") -> str:
+    """A row of the table; with one side its cell has all the room."""
+    if len(cells) == 1:
+        return f"  {label:<{LABEL}}{cells[0]}{tail}"
+    return f"  {label:<{LABEL}}" + "".join(f"{cell[: CELL - 2]:<{CELL}}" for cell in cells) + tail
+
+
+def _table(gate: Gate) -> Iterator[str]:
     sides = _sides(gate)
-    yield f"{'':<25}" + "".join(
-        f"{side.label} {side.source}"[: CELL - 2].ljust(CELL) for side in sides
-    )
-    names = sorted({name for side in sides for name in side.packages})
-    for name in names:
-        yield f"  {name:<23}" + "".join(_version(side, name).ljust(CELL) for side in sides)
+    yield _row("", [f"{side.label} {side.source}" for side in sides])
+    for name in sorted({name for side in sides for name in side.packages}):
+        yield _row(name, [_version(side, name) for side in sides])
+    for part, texts in (
+        ("tests", [_count(side, "tests", side.tests) for side in sides]),
+        ("drills", [_count(side, "drills", side.drills) for side in sides]),
+        ("drift", [_lines(side, "drift", side.drift, of="differences") for side in sides]),
+        ("warnings and errors", [_lines(side, "logs", side.logs, of="kinds") for side in sides]),
+    ):
+        if any(side.tests is not None for side in sides):
+            yield _row(part, texts)
 
 
 def _version(side: Side, name: str) -> str:
     mark = " STAND-IN" if name in side.stand_ins else ""
-    return f"{side.packages.get(name, '-')}{mark}"[: CELL - 2]
-
-
-def _counts(gate: Gate) -> Iterator[str]:
-    sides = _sides(gate)
-    yield f"  {'tests':<23}" + "".join(
-        _count(side, "tests", side.tests).ljust(CELL) for side in sides
-    )
-    yield f"  {'drills':<23}" + "".join(
-        _count(side, "drills", side.drills).ljust(CELL) for side in sides
-    )
-    yield f"  {'drift':<23}" + "".join(
-        _lines(side, "drift", side.drift).ljust(CELL) for side in sides
-    )
-    yield f"  {'warnings and errors':<23}" + "".join(
-        _lines(side, "logs", side.logs, of="templates").ljust(CELL) for side in sides
-    )
+    return f"{side.packages.get(name, '-')}{mark}"
 
 
 def _count(side: Side, part: str, cases: Sequence[Case] | None) -> str:
@@ -80,23 +84,19 @@ def _count(side: Side, part: str, cases: Sequence[Case] | None) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
 
-def _lines(side: Side, part: str, lines: Sequence[Any] | None, *, of: str = "differences") -> str:
+def _lines(side: Side, part: str, lines: Sequence[Any] | None, *, of: str) -> str:
     return _not_tried(side, part) if lines is None else f"{len(lines)} {of}"
 
 
 def _not_tried(side: Side, part: str) -> str:
-    return f"not tried: {side.not_tried.get(part, 'it did not come to that')}"[: CELL - 2]
+    return f"not tried: {side.not_tried.get(part, 'it did not come to that')}"
 
 
 def _timings(timings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for timing in timings:
         cells = [_cell(timing[label]) for label in ("candidate", "baseline") if timing[label]]
-        verdict = f"  {timing['verdict']}" if timing["baseline"] else ""
-        yield (
-            f"  {timing['phase'] + ', seconds':<23}"
-            + "".join(c.ljust(CELL) for c in cells)
-            + verdict
-        )
+        verdict = timing["verdict"] if timing["baseline"] else ""
+        yield _row(f"{timing['phase']}, seconds", cells, tail=verdict)
 
 
 def _cell(summary: Mapping[str, Any]) -> str:

@@ -135,9 +135,10 @@ def _bring_up(job: SideJob, found: Found, *, workdir: Workdir, phase: Phase) -> 
 
 
 def _trouble(error: LabError, phase: str) -> Trouble:
-    packages = isinstance(error, PackageError)
+    at_fault = isinstance(error, PackageError)
+    package = error.package if isinstance(error, PackageError) else None
     hint = " ".join(filter(None, [error.hint, f"Log: {error.log}" if error.log else None]))
-    return Trouble(phase, error.message, packages=packages, hint=hint or None)
+    return Trouble(phase, error.message, packages=at_fault, package=package, hint=hint or None)
 
 
 def _stand_ins(workdir: Workdir) -> tuple[str, ...]:
