@@ -14,6 +14,8 @@ from labctl.crowd.participant import Participant
 from labctl.crowd.target import Target
 
 JOIN_DEADLINE = 30.0
+AT_ONCE = 50
+"""So many may be on their way in; a lab that is slower than the rate slows the crowd down."""
 
 
 class Crowd:
@@ -44,7 +46,7 @@ class Crowd:
         deadline: float = JOIN_DEADLINE,
         options: Options | None = None,
     ) -> list[Participant]:
-        """Let `count` more join: one after another, or started `rate` per second.
+        """Let `count` more join: one after another, or started `rate` per second at most.
 
         `deadline` is for each of them, in seconds.  CrowdError names the first that failed and
         says how many did; with a rate, the others go on joining first.
@@ -91,10 +93,14 @@ class Crowd:
         loop = asyncio.get_running_loop()
         began = loop.time()
         tasks: list[asyncio.Task[Participant]] = []
+        room = asyncio.Semaphore(AT_ONCE)
         try:
             for index, participant in enumerate(fresh):
                 await asyncio.sleep(began + index / rate - loop.time())  # the schedule itself
-                tasks.append(loop.create_task(participant.join(deadline=deadline)))
+                await room.acquire()
+                task = loop.create_task(participant.join(deadline=deadline))
+                task.add_done_callback(lambda _: room.release())
+                tasks.append(task)
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         except BaseException:
             for task in tasks:

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from labctl.cli.crowd import check_size, crowd_command
 from labctl.cli.crowdtable import Counters, Lines, print_figures
-from labctl.crowd import CrowdError, Target
+from labctl.crowd import Crowd, CrowdError, Target
+from labctl.crowd.crowd import AT_ONCE
 from labctl.crowd.figures import Figures
 from labctl.crowd.run import Outcome, Plan, Stage, run_crowd, want_files
 from labctl.errors import UsageError
@@ -102,9 +103,19 @@ def test_the_hold_ends_when_nobody_is_left(tmp_path: Path) -> None:
     assert not outcome.figures.well
 
 
-def test_a_deadline_for_each_grows_with_the_queue() -> None:
-    assert Plan(0, 2000, 0, 1).join_deadline == 30
-    assert Plan(300, 0, 0, 1).join_deadline == 130
+def test_no_more_than_some_are_on_their_way_in(tmp_path: Path) -> None:
+    """A server that does not answer is not asked by all at once."""
+    server = FakeXmpp(script={"conference": "silent"})
+
+    async def main() -> None:
+        async with running(server, tmp_path) as target, Crowd(target, "r1") as crowd:
+            with pytest.raises(CrowdError, match="120 of 120 participants did not join"):
+                await crowd.join(120, rate=1000, deadline=0.5)
+            begun = sorted(one.began for one in crowd.participants)
+            assert begun[AT_ONCE] - begun[AT_ONCE - 1] > 0.2
+            assert begun[AT_ONCE - 1] - begun[0] < 0.4
+
+    asyncio.run(main())
 
 
 def test_limit_of_open_files() -> None:
