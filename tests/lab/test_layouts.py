@@ -1,0 +1,84 @@
+"""The other layout, relays, coturn and drift: one lab, changed while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.conftest import ROOT, Lab
+
+pytestmark = pytest.mark.lab
+
+KEPT = "/var/lib/labctl/packaged/etc"
+NAME = "selftest-local"
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Lab]:
+    """Ten vnodes on the JMS, relays and coturn on."""
+    lab = Lab(name=NAME, path=ROOT / ".lab" / NAME)
+    if (lab.path / "topology.json").is_file():
+        lab.run("destroy", "--lab", NAME)
+    layout = ("--visitors", "10", "--visitors-layout", "local", "--jvbs", "1")
+    more = ("--relays", "--turn", "--network", "10.77.99.0/24", "--packages", "stand-ins")
+    lab.run("up", "--lab", NAME, *layout, *more, timeout=1500)
+    yield lab
+    lab.run("destroy", "--lab", NAME, check=False)
+
+
+def test_local_layout_has_no_nodes_for_visitors(local: Lab) -> None:
+    nodes = {node["name"]: node for node in local.topology()["nodes"]}
+    assert list(nodes) == ["jms", "jvb1"]
+    assert nodes["jms"]["vnodes"] == list(range(1, 11))
+
+
+def test_acceptance_suite_passes_on_the_local_layout(local: Lab) -> None:
+    ended = local.run("verify", check=False)
+    assert ended.code == 0, ended.out[-4000:]
+
+
+def test_drift_finds_nothing_that_nobody_has_judged(local: Lab) -> None:
+    ended = local.run("drift", "--json", check=False)
+    assert (ended.code, ended.json()["unknown"]) == (0, [])
+    assert ended.json()["intended"]
+    assert ended.json()["skipped"] == []
+
+
+def test_drift_shows_what_a_package_changes(local: Lab) -> None:
+    host = "image.labctl.invalid"
+    edits = (
+        f"sed -i 's/smacks_hibernation_time = 60/smacks_hibernation_time = 90/'"
+        f" {KEPT}/prosody/conf.avail/{host}.cfg.lua",
+        f"echo 'videobridge.sctp.enabled = false' >> {KEPT}/jitsi/videobridge/jvb.conf",
+        f"sed -i 's/gzip_min_length 512/gzip_min_length 256/'"
+        f" {KEPT}/nginx/sites-available/{host}.conf",
+    )
+    script = f"cp -a {KEPT} /root/kept; " + "; ".join(edits)
+    local.run("exec", "jms", "--", "sudo", "sh", "-c", script)
+    ended = local.run("drift", "--json", check=False)
+    found = {(it["area"], it["name"], it["packaged"]) for it in ended.json()["unknown"]}
+    local.run("exec", "jms", "--", "sudo", "sh", "-c", f"rm -r {KEPT}; mv /root/kept {KEPT}")
+    assert ended.code == 1
+    assert found == {
+        ("prosody", "smacks_hibernation_time", "90"),
+        ("videobridge", "videobridge.sctp.enabled", "false"),
+        ("nginx-site", "gzip_min_length", "256"),
+    }
+
+
+def test_drift_shows_no_secret(local: Lab) -> None:
+    secrets = (local.path / "secrets.json").read_text()
+    words = [word for word in secrets.split('"') if len(word) >= 24]
+    shown = local.run("drift", "--json").out + local.run("drift", "--all").out
+    assert words
+    assert not [word for word in words if word in shown]
+
+
+def test_a_running_lab_changes_its_layout(local: Lab) -> None:
+    local.run("up", "--visitors-layout", "nodes", "--visitors", "2", "--no-relays", "--no-turn")
+    nodes = [node["name"] for node in local.topology()["nodes"]]
+    assert nodes == ["jms", "jvb1", "visitors1"]
+    ended = local.run("verify", "-m", "config or ports or services or visitors", check=False)
+    assert ended.code == 0, ended.out[-4000:]
+    assert local.run("drift", check=False).code == 0
