@@ -17,6 +17,7 @@ from testinfra.host import Host
 from acceptance import facts as gathering
 from acceptance.certificates import services
 from acceptance.facts import Facts
+from acceptance.scan import Scans, scan_all
 from labctl.crowd import Target
 from labctl.errors import LabError
 from labctl.model import Topology
@@ -164,6 +165,13 @@ def jms(lab: Lab) -> Host:
 def target(lab: Lab) -> Target:
     """The crowd's door: nginx on the JMS, verified against the lab's CA."""
     return Target.of(lab.topology, lab.workdir)
+
+
+@pytest.fixture(scope="session")
+def scans(lab: Lab) -> Scans:
+    """Which ports answer the host and one node of each role."""
+    silent = [name for name, answer in lab.facts.items() if isinstance(answer, str)]
+    return scan_all(lab.topology, lab.hosts, silent=silent)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 
 from testinfra.host import Host
@@ -19,6 +20,8 @@ SECONDS = 1.5
 """How long a closed port may keep silent; an open one answers within milliseconds here."""
 
 Door = tuple[IPv4Address, int]
+Scans = Mapping[str, frozenset[Door] | str]
+"""Who looked, and which doors answered; a text says why it could not look."""
 
 # bash opens /dev/tcp by itself, so that nothing need be installed on a node; all at once.
 _SCRIPT = """
@@ -33,6 +36,19 @@ def doors_of(topology: Topology, node: Node) -> tuple[Door, ...]:
     """The TCP ports of a node that are worth a knock: all declared ones and the handful."""
     declared = {p.number for p in declared_ports(topology, node) if p.proto is Proto.TCP}
     return tuple((node.address, number) for number in sorted({*declared, *UNDECLARED}))
+
+
+def scan_all(topology: Topology, hosts: Mapping[str, Host], *, silent: Collection[str]) -> Scans:
+    """What answers the host and one node of each role, all looking at once."""
+    doors = {node.name: doors_of(topology, node) for node in topology.nodes}
+
+    def look(source: str) -> frozenset[Door] | str:
+        others = [door for name, there in doors.items() if name != source for door in there]
+        return scan_from_host(others) if source == HOST else scan_from_node(hosts[source], others)
+
+    sources = [HOST, *(node.name for node in pick_sources(topology, silent=silent))]
+    with ThreadPoolExecutor(max_workers=len(sources)) as pool:
+        return dict(zip(sources, pool.map(look, sources), strict=True))
 
 
 def scan_from_node(host: Host, doors: Iterable[Door]) -> frozenset[Door] | str:

@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from acceptance import facts as gathering
-from acceptance.conftest import Lab
 from acceptance.facts import Facts
-from acceptance.scan import (
-    HOST,
-    Door,
-    doors_of,
-    pick_sources,
-    scan_from_host,
-    scan_from_node,
-)
+from acceptance.scan import HOST, Scans
 from labctl.model import Node, Topology
 from labctl.ports import Proto, declared_ports, reachable
 
 pytestmark = pytest.mark.ports
-
-Scans = Mapping[str, frozenset[Door] | str]
-
-
-@pytest.fixture(scope="module")
-def scans(lab: Lab) -> Scans:
-    """What answers the host and one node of each role."""
-    topology = lab.topology
-    doors = {node.name: doors_of(topology, node) for node in topology.nodes}
-
-    def look(source: str) -> frozenset[Door] | str:
-        others = [door for name, there in doors.items() if name != source for door in there]
-        if source == HOST:
-            return scan_from_host(others)
-        return scan_from_node(lab.hosts[source], others)
-
-    silent = [name for name, answer in lab.facts.items() if isinstance(answer, str)]
-    sources = [HOST, *(node.name for node in pick_sources(topology, silent=silent))]
-    with ThreadPoolExecutor(max_workers=len(sources)) as pool:
-        return dict(zip(sources, pool.map(look, sources), strict=True))
 
 
 def expected_and_seen(

@@ -1,0 +1,86 @@
+"""HTTPS and raw XMPP over WebSocket to the lab's nginx, verified against the lab's CA."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from labctl.crowd import Target
+
+SECONDS = 10
+FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
+
+
+class _Door(http.client.HTTPSConnection):
+    """Connects to the lab's address whatever the name resolves to here."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target.domain, target.port, context=target.context(), timeout=SECONDS)
+        self._address = str(target.address), target.port
+
+    def connect(self) -> None:
+        raw = socket.create_connection(self._address, SECONDS)
+        self.sock = self._context.wrap_socket(raw, server_hostname=self.host)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What nginx answered."""
+
+    status: int
+    kind: str
+    body: str
+
+    def json(self) -> Mapping[str, Any]:
+        data = json.loads(self.body)
+        return data if isinstance(data, dict) else {}
+
+
+def ask(target: Target, path: str, *, data: Mapping[str, Any] | None = None) -> Reply:
+    """GET a path of the site, or POST data as JSON."""
+    door = _Door(target)
+    try:
+        body = None if data is None else json.dumps(data)
+        headers = {} if data is None else {"Content-Type": "application/json"}
+        door.request("GET" if data is None else "POST", path, body, headers)
+        answer = door.getresponse()
+        text = answer.read().decode(errors="replace")
+        return Reply(answer.status, answer.getheader("Content-Type", ""), text)
+    finally:
+        door.close()
+
+
+def request_conference(target: Target, room: str, *, visitor: bool) -> Reply:
+    """A conference request as clients send it over HTTP; Jicofo joins the rooms at once.
+
+    The conference ends by itself when nobody joins within 15 s (jicofo's `initial-timeout`).
+    """
+    properties = {"visitors-version": "1"} | ({"visitor": "true"} if visitor else {})
+    wanted = {"room": target.room_jid(room, None), "properties": properties}
+    return ask(target, "/conference-request/v1", data=wanted)
+
+
+def talk(target: Target, domain: str, *frames: str) -> list[str]:
+    """Open an XMPP stream to a domain, send frames one by one, and give what came back.
+
+    Each frame waits for one answer; the stream's own <open/> and features come first.
+    """
+    raw = socket.create_connection((str(target.address), target.port), SECONDS)
+    uri = f"wss://{target.domain}/xmpp-websocket"
+    context = target.context()
+    with connect(
+        uri, sock=raw, ssl=context, subprotocols=[Subprotocol("xmpp")], close_timeout=1
+    ) as socket_:
+        socket_.send(f"<open xmlns='{FRAMING}' to='{domain}' version='1.0'/>")
+        heard = [str(socket_.recv(SECONDS)), str(socket_.recv(SECONDS))]
+        for frame in frames:
+            socket_.send(frame)
+            heard.append(str(socket_.recv(SECONDS)))
+        return heard
