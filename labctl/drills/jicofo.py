@@ -36,10 +36,10 @@ _PATTERNS = (
     (Mark.ENDED, re.compile(r"\[room=(?P<who>[^@\s]+)@.*give up and stop\.")),
 )
 
-# `stat` first: what is written while this runs belongs to the next sample.
+# The size before the figures: what is written while this runs belongs to the next sample.
 _SAMPLE = """
-size=$(sudo stat -c %s {log} 2>/dev/null || echo 0)
 date '+%Y-%m-%d %H:%M:%S.%6N'
+size=$(sudo stat -c %s {log} 2>/dev/null || echo 0)
 echo "$size"
 curl -sf --max-time 2 http://127.0.0.1:8888/stats | tr -d '\\n'
 echo

@@ -24,6 +24,8 @@ from labctl.workdir import Workdir
 
 LOOK = 0.2
 TRY_SECONDS = 6.0
+CLOCK_ERROR = 0.05
+"""How far off a time from a node's log may be."""
 
 
 @dataclass(slots=True)
@@ -181,10 +183,10 @@ class Show:
         ]
 
     def _moment(self, seen: Seen) -> Moment | None:
-        act = sum(1 for began in self.began if began <= seen.at) - 1
+        act = sum(1 for began in self.began if began - CLOCK_ERROR <= seen.at) - 1
         if act < 0:
             return None
-        at = seen.at - self.began[act]
+        at = max(0.0, seen.at - self.began[act])
         return Moment(act, at, seen.who, seen.subject, seen.mark, seen.detail)
 
     def _tell(self, seen: Seen) -> None:

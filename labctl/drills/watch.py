@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from math import inf
 
 from labctl.crowd import Event, Kind
 from labctl.drills.jicofo import Sample, parse_marks, parse_sample, render_sample
@@ -17,6 +19,9 @@ from labctl.workdir import Workdir
 
 INTERVAL = 0.4
 """Seconds between two questions to the JMS; log lines carry their own, finer times."""
+
+FIRST_SAMPLES = 4
+"""Questions before anything is broken: they settle the difference of the clocks."""
 
 KINDS = {
     Kind.TERMINATED: Mark.TERMINATED,
@@ -37,6 +42,30 @@ class Seen:
     detail: str = ""
 
 
+@dataclass(slots=True)
+class NodeClock:
+    """A node's clock in terms of this machine's monotonic one.
+
+    The node reads its clock somewhere between question and answer, so each sample bounds the
+    difference; all bounds together are narrower than any of them.
+    """
+
+    low: float = -inf
+    high: float = inf
+
+    def learn(self, clock: datetime, *, asked: float, answered: float) -> None:
+        """One sample: the node said `clock` between these two monotonic times."""
+        shown = clock.timestamp()
+        low, high = max(self.low, shown - answered), min(self.high, shown - asked)
+        if low > high:  # the clock was set
+            low, high = shown - answered, shown - asked
+        self.low, self.high = low, high
+
+    def monotonic(self, moment: datetime) -> float:
+        """When that was, on this machine's clock."""
+        return moment.timestamp() - (self.low + self.high) / 2
+
+
 class Watcher:
     """Asks the JMS again and again in a thread of its own; what it saw is in `seen`."""
 
@@ -44,6 +73,7 @@ class Watcher:
         self, workdir: Workdir, topology: Topology, *, on_seen: Callable[[Seen], None]
     ) -> None:
         self._workdir, self._topology, self._on_seen = workdir, topology, on_seen
+        self._clock = NodeClock()
         self._offset = 0
         self._rest = ""
         self._operational: int | None = None
@@ -53,8 +83,9 @@ class Watcher:
         self.seen: list[Seen] = []
 
     def __enter__(self) -> Watcher:
-        _, sample = self._ask(offset=1 << 60)
-        self._offset, self._operational = sample.size, sample.operational
+        for _ in range(FIRST_SAMPLES):
+            _, sample = self._ask(offset=1 << 60)
+            self._offset, self._operational = sample.size, sample.operational
         self._thread.start()
         return self
 
@@ -73,19 +104,20 @@ class Watcher:
             self._take(at, sample)
 
     def _ask(self, *, offset: int) -> tuple[float, Sample]:
-        began = time.monotonic()
+        asked = time.monotonic()
         command = render_sample(offset=offset)
         result = run_on(self._workdir, self._topology.jms.name, command, timeout=8, check=False)
-        # The clock is read first on the node, so close to the beginning of the round trip.
-        return (began + time.monotonic()) / 2, parse_sample(result.output)
+        sample = parse_sample(result.output)
+        answered = time.monotonic()
+        self._clock.learn(sample.clock, asked=asked, answered=answered)
+        return answered, sample
 
     def _take(self, at: float, sample: Sample) -> None:
         self._offset = sample.size
         text = self._rest + sample.text
         whole, newline, self._rest = text.rpartition("\n")
         for moment, mark, subject, line in parse_marks(whole + newline):
-            ago = (sample.clock - moment).total_seconds()
-            self._note(Seen(at - ago, Who.JICOFO, subject, mark, line))
+            self._note(Seen(self._clock.monotonic(moment), Who.JICOFO, subject, mark, line))
         self._take_count(at, sample.operational)
 
     def _take_count(self, at: float, count: int | None) -> None:
