@@ -132,4 +132,5 @@ def _message(report: pytest.TestReport | pytest.CollectReport) -> str:
     if isinstance(report.longrepr, tuple):
         return str(report.longrepr[2]).removeprefix("Skipped: ")
     crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash.message) if crash is not None else report.longreprtext.strip()
+    said = str(crash.message) if crash is not None else report.longreprtext.strip()
+    return said.removeprefix("Failed: ")  # pytest's own name for what `pytest.fail` raises

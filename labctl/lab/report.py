@@ -132,7 +132,7 @@ def _gather(workdir: Workdir, run: Run, *, with_logs: bool, progress: Progress) 
         entries = (
             _attempt(
                 "The logs of the nodes",
-                lambda: _entries(workdir, topology, progress=progress),
+                lambda: _entries(workdir, topology, notes=notes, progress=progress),
                 notes=notes,
             )
             or ()
@@ -155,12 +155,20 @@ def _gather(workdir: Workdir, run: Run, *, with_logs: bool, progress: Progress) 
     )
 
 
-def _entries(workdir: Workdir, topology: Topology, *, progress: Progress) -> list[LogLine]:
+def _entries(
+    workdir: Workdir, topology: Topology, *, notes: list[str], progress: Progress
+) -> list[LogLine]:
     folder = collect_logs(workdir, topology, progress=progress)
     files = {node.name: folder / f"{node.name}.log" for node in topology.nodes}
-    return merge(
-        {name: path.read_text(encoding="utf-8", errors="replace") for name, path in files.items()}
-    )
+    texts = {
+        name: path.read_text(encoding="utf-8", errors="replace") for name, path in files.items()
+    }
+    entries = merge(texts)
+    heard = {entry.node for entry in entries}
+    for name in texts.keys() - heard:
+        said = texts[name].strip().partition("\n")[0] or "it said nothing"
+        notes.append(f"No log lines of node '{name}': {said}")
+    return entries
 
 
 def _attempt(what: str, work: Callable[[], T], *, notes: list[str]) -> T | None:

@@ -17,11 +17,14 @@ def group_failures(
 ) -> tuple[Failure, ...]:
     """Failures in the order in which they came; `entries` are the merged logs, or empty.
 
-    Tests of one function that failed with the same words are one failure.
+    Tests of one function that failed with the same words are one failure; so are tests of any
+    that failed with the same sentence for people ("Node 'jvb2' did not answer over ssh ...").
     """
     groups: dict[tuple[str, str], list[Test]] = {}
     for test in tests:
-        key = (test.nodeid.partition("[")[0], _ADDRESS.sub("…", test.message))
+        is_assertion = test.message.startswith(("AssertionError", "assert "))
+        whose = test.nodeid.partition("[")[0] if is_assertion or not test.message else ""
+        key = (whose, _ADDRESS.sub("…", test.message))
         groups.setdefault(key, []).append(test)
     names = names_of(topology)
     return tuple(_failure(group, entries=entries, names=names) for group in groups.values())
@@ -44,8 +47,7 @@ def _failure(
     about = words_about(cases, names=names) or words_about(first.message, names=names)
     return Failure(
         nodeids=tuple(test.nodeid for test in group),
-        function=first.function,
-        doc=first.doc,
+        docs=tuple(dict.fromkeys(test.doc for test in group if test.doc)),
         message=first.message,
         detail=first.detail,
         excerpt=excerpt(entries, start=first.started, end=first.ended, about=about)

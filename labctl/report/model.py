@@ -115,21 +115,27 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failure, and every test of the same function that failed with the same words."""
+    """One failure, and every test that failed in the same way.
+
+    `docs` say what users lose, in the words of each test function that failed so.
+    """
 
     nodeids: tuple[str, ...]
-    function: str
-    doc: str
+    docs: tuple[str, ...]
     message: str
     detail: str
     excerpt: Excerpt | None = None
 
     @property
     def title(self) -> str:
-        """What stands above it: the test, with its case or how many there are."""
-        if len(self.nodeids) > 1:
-            return f"{self.function}, {len(self.nodeids)} times"
-        return self.nodeids[0].rpartition("::")[2]
+        """What stands above it: the test, or what all of several say."""
+        names = [nodeid.rpartition("::")[2] for nodeid in self.nodeids]
+        functions = {name.partition("[")[0] for name in names}
+        if len(names) == 1:
+            return names[0]
+        if len(functions) == 1:
+            return f"{functions.pop()}, {len(names)} times"
+        return f"{len(names)} tests: {self.message.partition(chr(10))[0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +198,5 @@ def _failure(data: Mapping[str, Any]) -> Failure:
     if excerpt is not None:
         lines = {key: tuple(LogLine(**it) for it in excerpt[key]) for key in ("lines", "before")}
         excerpt = Excerpt(**{**excerpt, **lines})
-    return Failure(**{**data, "nodeids": tuple(data["nodeids"]), "excerpt": excerpt})
+    tuples = {key: tuple(data[key]) for key in ("nodeids", "docs")}
+    return Failure(**{**data, **tuples, "excerpt": excerpt})

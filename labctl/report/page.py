@@ -65,7 +65,7 @@ def render_page(report: Report) -> str:
         tones={node.name: index % TONES for index, node in enumerate(topology.nodes)},
         plots=plots_of(report),
         drills=[read_drill(item) for item in report.drills or ()],
-        repeats=repeats_of(report.failures),
+        repeats={part: repeats_of(report.failures, part) for part in ("lines", "before")},
         modules=modules_of(report.run.tests),
         words=WORDS,
         skipped=[it for it in report.run.tests if it.outcome is Outcome.SKIPPED],
@@ -92,12 +92,12 @@ def modules_of(tests: Sequence[Test]) -> dict[str, list[Test]]:
     return found
 
 
-def repeats_of(failures: Sequence[Failure]) -> set[int]:
+def repeats_of(failures: Sequence[Failure], part: str) -> set[int]:
     """Indexes of failures with the same log lines as one before: they are folded."""
     seen: set[tuple[LogLine, ...]] = set()
     found = set()
     for index, failure in enumerate(failures):
-        lines = failure.excerpt.lines if failure.excerpt else ()
+        lines = getattr(failure.excerpt, part) if failure.excerpt else ()
         if lines and lines in seen:
             found.add(index)
         seen.add(lines)

@@ -66,8 +66,18 @@ def test_alike_failures_are_one() -> None:
         test_of("test_a[jvb1]", Outcome.FAILED, message="no room accept-1234abcd"),
         test_of("test_a[jvb2]", Outcome.ERROR, message="no room accept-99999999"),
         test_of("test_a[jvb3]", Outcome.FAILED, message="something else"),
-        test_of("test_b", Outcome.FAILED, message="no room accept-1234abcd"),
+        test_of("test_a[jvb4]", Outcome.FAILED, message="assert 1 == 2"),
+        test_of("test_b", Outcome.FAILED, message="assert 1 == 2", doc="Users lose b."),
+        test_of("test_c", Outcome.FAILED, message="Node 'n' is silent.", doc="Users lose c."),
+        test_of("test_d", Outcome.ERROR, message="Node 'n' is silent.", doc="Users lose d."),
     ]
     found = group_failures(tests, entries=(), topology=topology())
-    assert [failure.title for failure in found] == ["test_a, 2 times", "test_a[jvb3]", "test_b"]
-    assert [failure.excerpt for failure in found] == [None] * 3
+    assert [failure.title for failure in found] == [
+        "test_a, 2 times",
+        "test_a[jvb3]",
+        "test_a[jvb4]",
+        "test_b",
+        "2 tests: Node 'n' is silent.",
+    ]
+    assert found[-1].docs == ("Users lose c.", "Users lose d.")
+    assert [failure.excerpt for failure in found] == [None] * 5
