@@ -56,7 +56,8 @@ def run_command(names: tuple[str, ...], lab: str | None, *, json_file: Path | No
 
     The exit status is 0 when every drill came out as expected or better, else 1.  Whatever
     happens, also after Ctrl-C, the fault is undone; should labctl itself be killed, the next
-    'labctl drill' or 'labctl up' undoes it.
+    'labctl drill' or 'labctl up' undoes it.  The next 'labctl verify --report' takes the results
+    in.
 
     \b
     labctl drill run
@@ -87,6 +88,7 @@ def run_command(names: tuple[str, ...], lab: str | None, *, json_file: Path | No
             results.append(result_to_json(result))
             click.echo(render_result(result), err=to_stdout)
             sys.stdout.flush()
+            write_json(workdir.path / "drills.json", results)
             if json_file is not None and not to_stdout:
                 write_json(json_file, results)
             if result.left:

@@ -115,6 +115,28 @@ Fault = (
 )  # fmt: skip
 
 
+def describe(fault: Fault) -> str:
+    """The fault in few words, to be followed by what it hits: "stop", "SIGKILL without restart"."""
+    match fault:
+        case Undo(inner):
+            return f"end of: {describe(inner)}"
+        case Kill(comes_back):
+            return "SIGKILL" if comes_back else "SIGKILL without restart"
+        case Hang():
+            return "SIGSTOP"
+        case Partition(way):
+            return f"partition ({way})"
+        case CutPorts():
+            return "cut of the s2s ports"
+        case FillLogDisk():
+            return "full disk for the logs"
+        case ClockOff(seconds):
+            return f"clock off by {seconds} s"
+        case Squeeze(mib):
+            return f"memory limit of {mib} MiB"
+    return type(fault).__name__.lower()
+
+
 def render_fault(fault: Fault, spot: Spot, *, host: IPv4Address) -> str:
     """The script that makes the fault; `host` stays able to reach the node by ssh."""
     unit = spot.unit

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from labctl.drills.faults import describe
 from labctl.drills.model import Drill, DrillResult, Moment, Verdict, Who
 
 WORDS = {
@@ -39,7 +40,9 @@ def result_to_json(result: DrillResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 2),
         "hit": list(result.hit),
         "stand_ins": list(result.stand_ins),
-        "acts": [{"fault": str(act.fault), "where": str(act.where)} for act in result.drill.acts],
+        "acts": [
+            {"fault": describe(act.fault), "where": str(act.where)} for act in result.drill.acts
+        ],
         "findings": [
             {
                 "act": each.act,
@@ -109,7 +112,7 @@ def render_timeline(result: DrillResult) -> list[str]:
     lines = []
     for index, act in enumerate(result.drill.acts):
         mine = [each for each in result.moments if each.act == index]
-        lines.append(f"{index + 1}. {type(act.fault).__name__} of {act.where}")
+        lines.append(f"{index + 1}. {describe(act.fault)}: {act.where}")
         people = [(who, name) for who, name in result.people if who is not Who.OTHERS]
         names = dict.fromkeys([*(name for _, name in people), *(each.subject for each in mine)])
         for name in names:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from labctl.crowd import CrowdError, Options, Target
 from labctl.crowd.sync import SyncParticipant, crowd_in
-from labctl.drills.faults import Spot
+from labctl.drills.faults import Spot, describe
 from labctl.drills.journal import Journal
 from labctl.drills.judge import is_settled
 from labctl.drills.model import Act, Drill, Mark, Moment, Probe, Try, Where, Who
@@ -89,7 +89,7 @@ class Show:
         spots = self.places[act.where]
         self._name_subjects(index, act, spots)
         names = ", ".join(spot.name for spot in spots)
-        self.progress("drill", f"{type(act.fault).__name__.lower()}: {names}")
+        self.progress("drill", f"{describe(act.fault)}: {names}")
         self.began.append(time.monotonic())
         self.stage.hit(act.fault, spots)
         due = sorted(act.tries, key=lambda each: each.at)

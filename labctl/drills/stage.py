@@ -12,7 +12,16 @@ from urllib.parse import quote
 
 from labctl.crowd import Kind, Options, Target
 from labctl.crowd.sync import SyncCrowd, SyncParticipant, crowd_in
-from labctl.drills.faults import BRIDGE_UNIT, Fault, Spot, Start, Stop, render_fault, render_undo
+from labctl.drills.faults import (
+    BRIDGE_UNIT,
+    Fault,
+    Spot,
+    Start,
+    Stop,
+    describe,
+    render_fault,
+    render_undo,
+)
 from labctl.drills.journal import Entry, Journal, run_entry
 from labctl.drills.model import Where
 from labctl.errors import LabError
@@ -59,7 +68,7 @@ class Stage:
     def hit(self, fault: Fault, spots: Sequence[Spot]) -> None:
         """Make a fault on each spot, all at the same time; its undo is on disk before."""
         for spot in spots:
-            what = f"{type(fault).__name__.lower()} of '{spot.name}'"
+            what = f"{describe(fault)}: {spot.name}"
             self.journal.add(Entry(spot.node, what, render_undo(fault, spot)))
 
         def one(spot: Spot) -> None:

@@ -23,6 +23,7 @@ from labctl.drills.faults import (
     Stop,
     Undo,
     Way,
+    describe,
     render_fault,
     render_undo,
 )
@@ -94,3 +95,9 @@ def test_a_kill_without_return_switches_the_restart_off_first() -> None:
 def test_the_undo_of_an_undo_is_the_same_undo() -> None:
     assert render_fault(Undo(Hang()), SPOT, host=HOST) == render_undo(Hang(), SPOT)
     assert render_undo(Undo(Hang()), SPOT) == render_undo(Hang(), SPOT)
+
+
+def test_every_fault_has_its_own_words() -> None:
+    words = [describe(fault) for fault in FAULTS]
+    assert len(set(words)) == len(words)
+    assert describe(Undo(Hang())) == "end of: SIGSTOP"
