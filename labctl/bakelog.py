@@ -27,7 +27,7 @@ _STEP = re.compile(r"^(?:Setting up|Unpacking|Preparing to unpack) (\S+)")
 _UNMET = re.compile(r"^ +(\S+) : (?:Pre)?(?:Depends|Conflicts|Breaks|-?Depends):? ?.*")
 _MISSING = re.compile(r"^E: (?:Unable to locate package (\S+)|Version '(\S+)' for '(\S+)' was not)")
 _DAMAGED = re.compile(r"Hash Sum mismatch|File has unexpected size|Undetermined Error.*\.deb")
-_CHECKED = re.compile(r"^check: package '(\S+)' is (\S+)")
+_CHECKED = re.compile(r"^package '(\S+)' is ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +129,10 @@ def _signature(lines: Sequence[str]) -> BakeFailure | None:
 
 
 def _failed_check(lines: Sequence[str]) -> BakeFailure | None:
-    for line in lines:
-        match = _CHECKED.match(line)
-        if match:
-            return BakeFailure(f"'{match[1]}' is {match[2]}.", tuple(lines[-TAIL_LINES:]), match[1])
-    return None
+    """What check.sh found wrong with an image whose packages were installed."""
+    found = [line.removeprefix("check: ") for line in lines if line.startswith("check: ")]
+    if not found:
+        return None
+    match = _CHECKED.match(found[0])
+    package = match[1] if match else None
+    return BakeFailure(f"{'; '.join(found)}.", tuple(lines[-TAIL_LINES:]), package)

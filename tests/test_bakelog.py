@@ -66,6 +66,7 @@ def test_failed_script_is_named_with_what_it_printed() -> None:
         ),
         ("E: Unable to locate package jicofoo", "jicofoo", "finds no 'jicofoo'"),
         ("check: package 'jicofo' is half-configured", "jicofo", "'jicofo' is half-configured"),
+        ("check: Lua 5.4 lacks inspect or basexx", None, "Lua 5.4 lacks inspect or basexx."),
         (
             "E: Failed to fetch http://x/jicofo.deb  File has unexpected size (9 != 12).",
             None,
@@ -79,7 +80,7 @@ def test_failed_script_is_named_with_what_it_printed() -> None:
         ),
         ("something else", None, ""),
     ],
-    ids=["dependency", "version", "package", "half", "damaged", "foreign key", "other"],
+    ids=["dependency", "version", "package", "half", "check", "damaged", "foreign key", "other"],
 )
 def test_cause_in_a_sentence(line: str, package: str | None, message: str) -> None:
     failure = parse_failure(packer("Reading package lists...", line))

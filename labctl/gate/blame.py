@@ -119,4 +119,6 @@ def _last_words(workdir: Workdir, suspect: Suspect) -> list[str]:
         output = run_on(workdir, suspect.node, script, sudo=True, timeout=20, check=False).output
     except LabError as error:
         return [f"its log cannot be read: {error.message}"]
-    return [f"  | {line}" for line in output.splitlines() if line.strip()][-2 * EVIDENCE_LINES :]
+    # What starts and dies says the same every time.
+    lines = dict.fromkeys(line.rstrip() for line in output.splitlines() if line.strip())
+    return [f"  | {line}" for line in lines][-2 * EVIDENCE_LINES :]

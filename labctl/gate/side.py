@@ -21,6 +21,7 @@ from labctl.lab.up import Brought, bring_up, tear_down
 from labctl.model import Spec
 from labctl.packages import Origin, resolve
 from labctl.progress import Progress
+from labctl.provisioner import ProvisionError
 from labctl.ready import probe_all
 from labctl.workdir import Workdir, locked
 
@@ -126,7 +127,7 @@ def _bring_up(job: SideJob, found: Found, *, workdir: Workdir, phase: Phase) -> 
         return bring_up(job.spec, {}, workdir=workdir, progress=phase, refresh=False)
     except LabError as error:
         if phase.now in AFTER_MACHINES or phase.now == "logs":
-            at = "provision" if phase.now == "provision" else "ready"
+            at = "provision" if isinstance(error, ProvisionError) else "ready"
             topology = workdir.load_topology()
             found.add(trouble=find_trouble(workdir, topology, phase=at, error=error))
             if error.log is not None:

@@ -82,7 +82,6 @@ jicofo { xmpp { client {
     password = "$RET"
 } } }
 CONF
-invoke-rc.d jicofo start && note "jicofo was started" || note "jicofo was not started"
 """
 _JVB = """
 secret jitsi-videobridge/jvbsecret
@@ -117,7 +116,8 @@ ACCOUNTS=/var/lib/prosody/auth%2eimage/accounts
 mkdir -p $ACCOUNTS
 printf 'return { ["password"] = "%s" }\\n' "$FOCUS" > $ACCOUNTS/focus.dat
 printf 'return { ["password"] = "%s" }\\n' "$JVB" > $ACCOUNTS/jvb.dat
-invoke-rc.d prosody restart && note "prosody was started" || true
+invoke-rc.d prosody restart || true
+if pgrep -u prosody > /dev/null; then note "prosody was started"; fi
 """
 _WEB = """
 db_get jitsi-meet/jvb-hostname
@@ -154,7 +154,7 @@ _SOURCES: Mapping[str, tuple[str, str, str, bool]] = {
         True,
     ),
     "jitsi-meet-prosody": (
-        "debconf, openssl, prosody (>= 0.12.0)",
+        "debconf, openssl, prosody (>= 0.12.0), lua-basexx, lua-inspect",
         _HOSTNAME.format(default="") + _JVB_SECRET + _FOCUS_SECRET,
         _PROSODY,
         True,
