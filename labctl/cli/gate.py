@@ -45,6 +45,9 @@ class NotJudgedError(LabError):
 )
 @click.option("--strict", is_flag=True, help="What needs attention fails, too.")
 @click.option(
+    "--keep", is_flag=True, help="Leave the lab of a candidate that failed for a look inside."
+)
+@click.option(
     "--report",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -73,6 +76,7 @@ def gate_command(
     config: Path | None,
     stand_ins: bool,
     strict: bool,
+    keep: bool,
     **flags: Any,
 ) -> int:
     """Say yes or no to a set of packages: build, bring up, verify, drill, tear down.
@@ -100,6 +104,7 @@ def gate_command(
         drills=parse_drill_names(drills, quick=quick),
         stand_ins=stand_ins,
         strict=strict,
+        keep=keep,
         config=config,
         flags=flags,
     )

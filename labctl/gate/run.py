@@ -35,6 +35,7 @@ class Plan:
     drills: tuple[str, ...] = ()
     stand_ins: bool = False
     strict: bool = False
+    keep: bool = False
     config: Path | None = None
     flags: Mapping[str, Any] = field(default_factory=dict)
 
@@ -59,6 +60,7 @@ def plan_sides(plan: Plan) -> list[SideJob]:
                 quick=plan.quick,
                 drills=plan.drills,
                 stand_ins=plan.stand_ins,
+                keep=plan.keep,
             )
         )
     return jobs

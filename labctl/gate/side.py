@@ -36,7 +36,8 @@ AFTER_MACHINES = ("provision", "ready")
 class SideJob:
     """What is to be tried, and how thoroughly.
 
-    `drills` are names for `labctl drill run`; none are run where it is empty.
+    `drills` are names for `labctl drill run`; none are run where it is empty.  With `keep` a
+    lab whose packages failed stays for a look inside.
     """
 
     label: str
@@ -47,6 +48,7 @@ class SideJob:
     quick: bool = False
     drills: tuple[str, ...] = ()
     stand_ins: bool = False
+    keep: bool = False
 
 
 @dataclass(slots=True)
@@ -78,14 +80,15 @@ class Found:
 def try_side(job: SideJob, *, progress: Progress) -> Side:
     """Build, bring up, verify, drill, look at drift and logs, tear down.
 
-    Whatever happens (Ctrl-C too) the lab is gone afterwards; what came of it is in `job.folder`.
+    Whatever happens (Ctrl-C too) the lab is gone afterwards, unless it is to be kept; what came
+    of it is in `job.folder`.
     Failures are values in here: `Side.trouble`.
     """
     job.folder.mkdir(parents=True, exist_ok=True)
     found, phase = Found(Side(job.label, job.source)), Phase(progress)
     try:
         _refuse_stand_ins(job)
-        with _own_lab(job, progress=phase) as workdir:
+        with _own_lab(job, found, progress=phase) as workdir:
             _try(job, found, workdir=workdir, phase=phase)
     except LabError as error:
         if found.side.trouble is None:
@@ -128,8 +131,8 @@ def _bring_up(job: SideJob, found: Found, *, workdir: Workdir, phase: Phase) -> 
     except LabError as error:
         if phase.now in AFTER_MACHINES or phase.now == "logs":
             at = "provision" if isinstance(error, ProvisionError) else "ready"
-            topology = workdir.load_topology()
-            found.add(trouble=find_trouble(workdir, topology, phase=at, error=error))
+            trouble = find_trouble(workdir, workdir.load_topology(), phase=at, error=error)
+            found.add(trouble=replace(trouble, hint=_way_in(job) if job.keep else trouble.hint))
             if error.log is not None:
                 _copy_logs(error.log, job.folder / "nodes")
         raise
@@ -194,16 +197,26 @@ def _copy_logs(folder: Path, target: Path) -> Sequence[Path]:
 
 
 @contextmanager
-def _own_lab(job: SideJob, *, progress: Progress) -> Iterator[Workdir]:
-    """The lab of a side, which is not there before and not there after."""
+def _own_lab(job: SideJob, found: Found, *, progress: Progress) -> Iterator[Workdir]:
+    """The lab of a side, which is not there before and, unless it is kept, not there after."""
     workdir, current = Workdir.of(job.spec.lab), current_lab()
     with locked(workdir, what="gate"):
         try:
             _remove(workdir, progress=progress)
             yield workdir
         finally:
-            _remove(workdir, progress=progress)
+            trouble = found.side.trouble
+            if not (job.keep and trouble is not None and trouble.packages):
+                _remove(workdir, progress=progress)
             _give_back(current)
+
+
+def _way_in(job: SideJob) -> str:
+    lab = job.spec.lab
+    return (
+        f"'labctl ssh jms --lab {lab}' looks around in the lab that was kept,"
+        f" 'labctl destroy --lab {lab}' removes it, as does the next gate."
+    )
 
 
 def _remove(workdir: Workdir, *, progress: Progress) -> None:
