@@ -33,6 +33,11 @@ JOURNAL = (
     Known(r"SysV service '.*' lacks a native systemd unit", "Jicofo's package has none"),
     Known(r"systemd-sysv-generator", "Jicofo's package has no unit of its own"),
     Known(r"nginx.*could not build optimal", "a hint about speed"),
+    Known(
+        r"jicofo\.service: (Found left-over process|This usually indicates unclean)",
+        "a restart: Jicofo's script does not wait for the end of the old process",
+    ),
+    Known(r"turnserver.*(A peer IP 192\.0\.2\.1 denied|Cannot find credentials)", "test_turn"),
 )
 """Warnings and worse in the journal since boot, the kernel's left out (it is not the node's)."""
 
