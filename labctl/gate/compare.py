@@ -49,8 +49,7 @@ def _troubled(side: Side, trouble: Trouble) -> tuple[Word, str]:
     if side.label == "candidate" and trouble.packages:
         who = f"package '{trouble.package}'" if trouble.package else "the candidate"
         return Word.FAIL, f"{who} failed in phase '{trouble.phase}'"
-    whose = "the baseline" if side.label == "baseline" else "this machine"
-    return Word.NOT_JUDGED, f"{whose} failed in phase '{trouble.phase}'"
+    return Word.NOT_JUDGED, f"the {side.label} could not be tried (phase '{trouble.phase}')"
 
 
 def _reason(deciding: Sequence[Finding], baseline: Side | None) -> str:

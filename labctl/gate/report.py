@@ -108,8 +108,11 @@ def _cell(summary: Mapping[str, Any]) -> str:
 def _trouble(side: Side, trouble: Trouble) -> Iterator[str]:
     yield ""
     who = f", package '{trouble.package}'" if trouble.package else ""
-    yield f"The {side.label} failed in phase '{trouble.phase}'{who}:"
-    yield from (f"  {line}" for line in trouble.message.splitlines()[:SHOWN_EVIDENCE])
+    verb = "failed" if trouble.packages else "could not be tried"
+    yield f"The {side.label} {verb} in phase '{trouble.phase}'{who}:"
+    first, *others = trouble.message.splitlines()[:SHOWN_EVIDENCE]
+    yield from textwrap.wrap(first, WIDTH - 4, initial_indent="  ", subsequent_indent="  ")
+    yield from (f"  {line}" for line in others)
     yield from (f"  {line}" for line in trouble.evidence[:SHOWN_EVIDENCE])
     if trouble.hint:
         yield f"  Hint: {trouble.hint}"

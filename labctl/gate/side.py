@@ -87,7 +87,7 @@ def try_side(job: SideJob, *, progress: Progress) -> Side:
     job.folder.mkdir(parents=True, exist_ok=True)
     found, phase = Found(Side(job.label, job.source)), Phase(progress)
     try:
-        _refuse_stand_ins(job)
+        _check_packages(job)
         with _own_lab(job, found, progress=phase) as workdir:
             _try(job, found, workdir=workdir, phase=phase)
     except LabError as error:
@@ -151,11 +151,14 @@ def _stand_ins(workdir: Workdir) -> tuple[str, ...]:
     return tuple(sorted({name for state in states.values() for name in state.stand_ins}))
 
 
-def _refuse_stand_ins(job: SideJob) -> None:
-    """Stand-ins are no candidate: LabError before anything is built, unless they are allowed."""
+def _check_packages(job: SideJob) -> None:
+    """Look at the packages before anything is built.
+
+    Errors: PackageError where they are at fault, LabError for stand-ins that are not allowed.
+    """
+    found = resolve(job.spec.packages, cache=CACHE)
     if job.stand_ins:
         return
-    found = resolve(job.spec.packages, cache=CACHE)
     names = [
         item.name
         for item in found.packages
