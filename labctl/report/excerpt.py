@@ -12,6 +12,8 @@ MARGIN_SECONDS = 2.0
 """Shown before a test began and after it ended; Prosody's lines are exact to a second only."""
 MOST_LINES = 80
 MOST_BEFORE = 12
+RECENT_SECONDS = 300.0
+"""How far back warnings may matter to a test that names nothing."""
 
 NOISE = frozenset(
     ("sshd", "sshd-session", "sshd-auth", "sudo", "su", "runuser", "systemd-logind", "(systemd)")
@@ -41,6 +43,7 @@ def excerpt(
     Where there are too many the loud ones stay, then the latest.  `about` are words of the
     test's name and message (nodes, units): earlier loud lines of such a node about
     such a unit go into `before`, because what a test finds has often happened long before it.
+    Without such words these are the last warnings and errors of all nodes.
     """
     times = [entry.time for entry in entries]
     first = bisect_left(times, start - MARGIN_SECONDS)
@@ -49,8 +52,10 @@ def excerpt(
     shown = _most_telling(near, most=MOST_LINES)
     words = frozenset(about)
     nodes = words & {entry.node for entry in entries}
-    earlier = entries[:first]
+    earlier = [entry for entry in entries[:first] if not is_noise(entry)]
     before = [it for it in earlier if _is_about(it, nodes=nodes, things=words - nodes)]
+    if not words:
+        before = [it for it in earlier if it.level != "info" and it.time > start - RECENT_SECONDS]
     return Excerpt(
         start=start,
         end=end,
@@ -74,7 +79,7 @@ def _pieces(word: str) -> set[str]:
 
 
 def _is_about(entry: LogLine, *, nodes: frozenset[str], things: frozenset[str]) -> bool:
-    if is_noise(entry) or not is_loud(entry) or not (nodes or things):
+    if not is_loud(entry) or not (nodes or things):
         return False
     if nodes and entry.node not in nodes:
         return False

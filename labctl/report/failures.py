@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"0x[0-9a-f]+|\baccept-[0-9a-f]+\b")
 def group_failures(
     tests: Iterable[Test], *, entries: Sequence[LogLine], topology: Topology
 ) -> tuple[Failure, ...]:
-    """Failures in the order in which they came; `entries` are the merged logs, or empty.
+    """Failures, those that hit most tests first; `entries` are the merged logs, or empty.
 
     Tests of one function that failed with the same words are one failure; so are tests of any
     that failed with the same sentence for people ("Node 'jvb2' did not answer over ssh ...").
@@ -27,7 +27,8 @@ def group_failures(
         key = (whose, _ADDRESS.sub("…", test.message))
         groups.setdefault(key, []).append(test)
     names = names_of(topology)
-    return tuple(_failure(group, entries=entries, names=names) for group in groups.values())
+    widest_first = sorted(groups.values(), key=lambda group: -len(group))
+    return tuple(_failure(group, entries=entries, names=names) for group in widest_first)
 
 
 def names_of(topology: Topology) -> frozenset[str]:

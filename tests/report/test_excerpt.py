@@ -46,6 +46,16 @@ def test_cause_long_before() -> None:
     ]
 
 
+def test_last_warnings_for_a_test_that_names_nothing() -> None:
+    entries = [
+        line(0, "long ago", level="error"),
+        line(1000, "Lost a bridge: jvb2", level="warning"),
+        line(1001),
+    ]
+    found = excerpt(entries, start=1030, end=1031)
+    assert [entry.text for entry in found.before] == ["Lost a bridge: jvb2"]
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -74,10 +84,10 @@ def test_alike_failures_are_one() -> None:
     found = group_failures(tests, entries=(), topology=topology())
     assert [failure.title for failure in found] == [
         "test_a, 2 times",
+        "2 tests: Node 'n' is silent.",
         "test_a[jvb3]",
         "test_a[jvb4]",
         "test_b",
-        "2 tests: Node 'n' is silent.",
     ]
-    assert found[-1].docs == ("Users lose c.", "Users lose d.")
+    assert found[1].docs == ("Users lose c.", "Users lose d.")
     assert [failure.excerpt for failure in found] == [None] * 5
