@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from testinfra.host import Host
 from acceptance import facts as gathering
 from acceptance.certificates import services
 from acceptance.facts import Facts
+from acceptance.rooms import Filling, FullRoom
 from acceptance.scan import Scans, scan_all
 from labctl.crowd import Target
 from labctl.errors import LabError
@@ -90,6 +91,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 LAB = pytest.StashKey[Lab]()
+FILLING = pytest.StashKey[Filling]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick tests first: those that change the lab come when all others have seen it."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where the full room is needed it fills while other tests run."""
+    lab = session.config.stash.get(LAB, None)
+    if lab is not None and any("full_room" in fixtures_of(item) for item in session.items):
+        target = Target.of(lab.topology, lab.workdir)
+        session.config.stash[FILLING] = Filling(target, lab.topology.max_participants)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    filling = session.config.stash.get(FILLING, None)
+    if filling is not None:
+        filling.end()
+
+
+def fixtures_of(item: pytest.Item) -> Sequence[str]:
+    return getattr(item, "fixturenames", ())
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -172,6 +198,13 @@ def scans(lab: Lab) -> Scans:
     """Which ports answer the host and one node of each role."""
     silent = [name for name, answer in lab.facts.items() if isinstance(answer, str)]
     return scan_all(lab.topology, lab.hosts, silent=silent)
+
+
+@pytest.fixture(scope="module")
+def full_room(request: pytest.FixtureRequest) -> Iterator[FullRoom]:
+    """`max_participants` joined one after another, then three more."""
+    with request.config.stash[FILLING].full() as found:
+        yield found
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
 
 import pytest
 from testinfra.host import Host
@@ -11,38 +11,15 @@ from testinfra.host import Host
 from acceptance import facts as gathering
 from acceptance import jicofo, remote
 from acceptance.facts import Facts
-from labctl.crowd import Kind, Options, Target, View
-from labctl.crowd.sync import SyncCrowd, crowd_in
+from acceptance.rooms import JOIN_SECONDS, VISITORS, FullRoom
+from labctl.crowd import Kind, Options, Target
+from labctl.crowd.sync import crowd_in
 from labctl.model import Topology, VNode
 
 pytestmark = pytest.mark.visitors
 
-VISITORS = 3
-JOIN_SECONDS = 20
 INVITE_SECONDS = 20
 MIRROR_SECONDS = 15
-
-
-@dataclass(frozen=True)
-class FullRoom:
-    """A conference whose seats are all taken, and the visitors that came after."""
-
-    name: str
-    crowd: SyncCrowd
-
-    def split(self, seats: int) -> tuple[list[View], list[View]]:
-        views = self.crowd.views()
-        return views[:seats], views[seats:]
-
-
-@pytest.fixture(scope="module")
-def full_room(target: Target, topology: Topology) -> Iterator[FullRoom]:
-    """`max_participants` join one after another, then three more."""
-    name = "accept-full-room"
-    with crowd_in(target, name) as crowd:
-        crowd.join(topology.max_participants, deadline=JOIN_SECONDS)
-        crowd.join(VISITORS, deadline=JOIN_SECONDS)
-        yield FullRoom(name, crowd)
 
 
 def need_vnodes(topology: Topology) -> None:
@@ -68,13 +45,13 @@ def test_everybody_stays_in_main_without_vnodes(full_room: FullRoom, topology: T
     """When this fails, people are sent away from a lab that has nowhere to send them."""
     if topology.vnodes:
         pytest.skip("this lab has vnodes")
-    seated, others = full_room.split(topology.max_participants)
+    seated, others = full_room.split()
     assert {view.vnode for view in (*seated, *others)} == {None}
 
 
 def test_seats_are_in_the_main_room(full_room: FullRoom, topology: Topology) -> None:
     """When this fails, people who should speak are turned into spectators."""
-    seated, _ = full_room.split(topology.max_participants)
+    seated, _ = full_room.split()
     joined = [view.first(Kind.JOINED) for view in seated]
     assert [view.vnode for view in seated] == [None] * topology.max_participants
     assert {event.details["role"] for event in joined if event} <= {"participant", "moderator"}
@@ -84,7 +61,7 @@ def test_seats_are_in_the_main_room(full_room: FullRoom, topology: Topology) -> 
 def test_the_next_ones_are_visitors_of_one_vnode(full_room: FullRoom, topology: Topology) -> None:
     """When this fails, the main room grows past its limit, or a conference is torn apart."""
     need_vnodes(topology)
-    _, visitors = full_room.split(topology.max_participants)
+    _, visitors = full_room.split()
     assert [view.role for view in visitors] == ["visitor"] * VISITORS
     vnodes = {view.vnode for view in visitors}
     assert len(vnodes) == 1
@@ -94,11 +71,11 @@ def test_the_next_ones_are_visitors_of_one_vnode(full_room: FullRoom, topology: 
 def test_visitors_see_the_stage_and_not_each_other(full_room: FullRoom, topology: Topology) -> None:
     """When this fails, spectators look at an empty stage, or at thousands of each other."""
     need_vnodes(topology)
-    seated, _ = full_room.split(topology.max_participants)
+    seated, _ = full_room.split()
     stage = frozenset(view.nick for view in seated)
 
     def look() -> list[frozenset[str]]:
-        return [view.others for view in full_room.split(topology.max_participants)[1]]
+        return [view.others for view in full_room.split()[1]]
 
     seen = jicofo.wait_value(look, [stage] * VISITORS, seconds=MIRROR_SECONDS)
     differences = [sorted(stage ^ others) for others in seen]
@@ -108,7 +85,7 @@ def test_visitors_see_the_stage_and_not_each_other(full_room: FullRoom, topology
 def test_main_room_sees_no_visitor(full_room: FullRoom, topology: Topology) -> None:
     """When this fails, every spectator appears on everybody's screen."""
     need_vnodes(topology)
-    seated, _ = full_room.split(topology.max_participants)
+    seated, _ = full_room.split()
     stage = frozenset(view.nick for view in seated)
     assert {frozenset(view.others | {view.nick}) for view in seated} == {stage}
 
@@ -122,6 +99,29 @@ def test_everybody_is_invited_to_a_bridge(full_room: FullRoom) -> None:
     assert [str(view.last(Kind.REFUSED)) for view in views if view.last(Kind.REFUSED)] == []
 
 
+def test_the_limit_is_exact(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, a seat stays empty although people wait, or one too many is let in."""
+    need_vnodes(topology)
+    vnodes = [view.vnode for view in full_room.crowd.views()]
+    last = topology.max_participants - 1
+    around = [vnodes[index] is not None for index in (max(last - 1, 0), last, last + 1)]
+    assert around == [False, False, True], "redirected: N-1, N, N+1"
+
+
+def test_main_room_is_told_of_visitors(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, speakers think that nobody listens.
+
+    Jicofo tells of the first visitor at once and of changes at most every 15 s.
+    """
+    need_vnodes(topology)
+
+    def look() -> bool:
+        seated, _ = full_room.split()
+        return all(int(view.conference.get("visitor-count", 0)) >= 1 for view in seated)
+
+    assert jicofo.wait_value(look, True, seconds=10), full_room.split()[0][0].conference
+
+
 def test_a_question_from_the_hall_reaches_the_stage(
     full_room: FullRoom, topology: Topology
 ) -> None:
@@ -132,6 +132,32 @@ def test_a_question_from_the_hall_reaches_the_stage(
     event = full_room.crowd.participants[0].wait_for(Kind.MESSAGE, deadline=10)
     assert (event.details["body"], event.details["source"]) == (words, "visitor")
     assert event.details["from"] == f"{full_room.name}@conference.{topology.domain}"
+    asker = full_room.crowd.participants[-1].nick
+    assert (event.details["nick"], event.details["name"]) == (asker, asker)
+
+
+def test_a_question_is_heard_in_the_hall(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, visitors read answers to questions that they never saw."""
+    need_vnodes(topology)
+    hall = full_room.crowd.participants[-VISITORS:]
+    asked = time.monotonic()
+    hall[0].say("heard by everybody?")
+    event = hall[1].wait_for(Kind.MESSAGE, deadline=10, after=asked)
+    view = hall[1].view()
+    expected = f"{full_room.name}@conference.{view.vnode}.meet.jitsi/{hall[0].nick}"
+    assert (event.details["body"], event.details["from"]) == ("heard by everybody?", expected)
+
+
+def test_a_word_from_the_stage_reaches_the_hall(full_room: FullRoom, topology: Topology) -> None:
+    """When this fails, visitors do not read what the speakers write."""
+    need_vnodes(topology)
+    speaker, visitor = full_room.crowd.participants[0], full_room.crowd.participants[-1]
+    asked = time.monotonic()
+    speaker.say("welcome")
+    event = visitor.wait_for(Kind.MESSAGE, deadline=10, after=asked)
+    muc = f"{full_room.name}@conference.{visitor.view().vnode}.meet.jitsi"
+    assert (event.details["body"], event.details["source"]) == ("welcome", "")
+    assert event.details["from"] == f"{muc}/{speaker.nick}"
 
 
 def test_main_and_vnode_are_linked_both_ways(
@@ -143,7 +169,7 @@ def test_main_and_vnode_are_linked_both_ways(
     sends first, an answer or a visitor's question (which the test before this one asked).
     """
     need_vnodes(topology)
-    _, visitors = full_room.split(topology.max_participants)
+    _, visitors = full_room.split()
     domain, muc = topology.domain, f"conference.{visitors[0].vnode}.meet.jitsi"
     there = f"Outgoing s2s connection {domain}->{muc} complete"
     back = f"Incoming s2s connection {muc}->"

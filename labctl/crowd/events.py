@@ -40,7 +40,8 @@ class Kind(StrEnum):
     TERMINATED = "terminated"
     """session-terminate; details `sid`, `reason`, `text`."""
     MESSAGE = "message"
-    """A groupchat message; details `from`, `body`, `source` ('visitor' or empty)."""
+    """A groupchat message; details `from`, `body`, `nick`, and where it has a display name `name`
+    and `source` ('visitor' or empty)."""
     HAND = "hand"
     """This participant raised its hand."""
     PROMOTED = "promoted"

@@ -19,6 +19,7 @@ from labctl.crowd.xml import (
     DISCO_INFO,
     DISPLAY_NAME,
     JINGLE,
+    NICK,
     PING,
     STANZAS,
     Element,
@@ -144,6 +145,8 @@ class Inbox:
             "from": stanza.get("from", ""),
             "body": body,
             "source": name.get("source", "") if name is not None else "",
+            "name": (name.text or "") if name is not None else "",
+            "nick": stanza.findtext(f"{{{NICK}}}nick") or "",
             "delayed": "true" if child(stanza, DELAY, "delay") is not None else "",
         }
         self._recorder.record(Kind.MESSAGE, **details)

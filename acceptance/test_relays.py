@@ -1,0 +1,105 @@
+"""Relays: one conference on several bridges, on labs that have `relays = on`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from acceptance import jicofo, web
+from labctl.crowd import Kind, Options, Target, View
+from labctl.crowd.sync import crowd_in
+from labctl.model import Node, Topology
+
+pytestmark = [pytest.mark.relays, pytest.mark.brewery]
+
+SECONDS = 20
+REGION = "lab"
+EACH = 2
+"""As many speakers as listeners: VisitorSelectionStrategy puts them on bridges of their own."""
+
+
+@pytest.fixture(autouse=True)
+def relays_on(topology: Topology) -> None:
+    if not topology.relays:
+        pytest.skip("this lab has relays off: a conference stays on one bridge")
+    if len(topology.bridges) < 2:
+        pytest.skip("this lab has one bridge only")
+
+
+@dataclass(frozen=True)
+class Wide:
+    """A conference with speakers and listeners, as they and as Jicofo see it."""
+
+    speakers: list[View]
+    listeners: list[View]
+    sessions: Mapping[str, Mapping[str, Any]]
+    """Jicofo's session on each bridge, by the bridge's nick."""
+
+
+@pytest.fixture(scope="module")
+def wide(target: Target, topology: Topology, jms: Host) -> Iterator[Wide]:
+    if not topology.relays or not topology.vnodes:
+        pytest.skip("takes relays and vnodes")
+    name = "accept-wide"
+    with crowd_in(target, name) as crowd:
+        crowd.join(EACH, deadline=SECONDS)
+        crowd.join(EACH, deadline=SECONDS, options=Options(want_visitor=True))
+        crowd.wait_for(Kind.ACCEPTED, deadline=SECONDS)
+        path = f"/debug/conference/{target.room_jid(name, None)}"
+        manager = jicofo.ask(jms, path).get("colibri_session_manager", {})
+        views = crowd.views()
+        yield Wide(views[:EACH], views[EACH:], manager.get("sessions", {}))
+
+
+def test_bridge_is_in_the_region(jms: Host, bridge: Node) -> None:
+    """When this fails, Jicofo takes the bridge for one that cannot relay, and fills another."""
+    known = jicofo.bridges(jms)[str(bridge.bridge)]
+    assert (known["relay-id"], known["region"]) == (bridge.bridge, REGION)
+
+
+def test_conference_spans_bridges(wide: Wide, topology: Topology) -> None:
+    """When this fails, a conference ends at the limits of one bridge although there are more."""
+    assert len(wide.sessions) >= 2, sorted(wide.sessions)
+    assert set(wide.sessions) <= set(topology.bridges)
+
+
+def test_listeners_and_speakers_are_on_bridges_of_their_own(wide: Wide) -> None:
+    """When this fails, a crowd of listeners takes the speakers' bridge down with it."""
+    speaking = {view.bridge_session for view in wide.speakers}
+    listening = {view.bridge_session for view in wide.listeners}
+    assert len(speaking) == len(listening) == 1, (speaking, listening)
+    assert speaking.isdisjoint(listening)
+
+
+def test_sessions_are_those_jicofo_knows(wide: Wide) -> None:
+    """When this fails, clients report failures of bridge sessions that nobody can find."""
+    told = {view.bridge_session for view in (*wide.speakers, *wide.listeners)}
+    assert told == {session["id"] for session in wide.sessions.values()}
+
+
+def test_everybody_is_told_the_region(wide: Wide) -> None:
+    """When this fails, clients cannot tell how far away their bridge is."""
+    assert {view.region for view in (*wide.speakers, *wide.listeners)} == {REGION}
+
+
+def test_bridges_relay_to_each_other(wide: Wide) -> None:
+    """When this fails, half of the conference neither sees nor hears the other half."""
+    relays = {nick: set(session.get("relays", ())) for nick, session in wide.sessions.items()}
+    others = {nick: set(wide.sessions) - {nick} for nick in wide.sessions}
+    assert relays == others
+
+
+def test_bridge_channel_reaches_its_bridge(target: Target, bridge: Node) -> None:
+    """When this fails, clients of this bridge get no video, only sound: nginx ends the channel.
+
+    Without credentials the bridge itself refuses; nginx must have neither an error of its own
+    (502, 504) nor a page of the site for the path.
+    """
+    reply = web.ask(target, f"/colibri-ws/{bridge.bridge}/no-conference/no-endpoint?pwd=none")
+    missing = web.ask(target, "/static/404.html")
+    assert 400 <= reply.status < 500, reply
+    assert reply.body != missing.body and "nginx" not in reply.body
