@@ -124,8 +124,9 @@ def run(workdir: Workdir, topology: Topology, room: str, plan: Plan) -> Outcome:
     """Run the crowd in a loop of its own; the first Ctrl-C lets it leave, a second ends it."""
     from labctl.cli.crowdtable import counters
     from labctl.crowd import Target
-    from labctl.crowd.run import run_crowd
+    from labctl.crowd.run import run_crowd, spare_collector
     from labctl.crowd.sync import new_loop
 
+    spare_collector()
     with counters(room) as show, asyncio.Runner(loop_factory=new_loop) as runner:
         return runner.run(run_crowd(Target.of(topology, workdir), room, plan, show=show))

@@ -38,6 +38,11 @@ _NONZAS = frozenset(
 _R, _A, _ENABLED = f"{{{SM}}}r", f"{{{SM}}}a", f"{{{SM}}}enabled"
 _IQ = f"{{{CLIENT}}}iq"
 _STANZAS = frozenset([_IQ, f"{{{CLIENT}}}message", f"{{{CLIENT}}}presence"])
+_AUTH = element("auth", {"mechanism": "ANONYMOUS"}, ns=SASL)
+_BIND = element("bind", ns=BIND)
+_ENABLE = element("enable", {"resume": "true"}, ns=SM)
+_CLOSE = element("close", ns=FRAMING)
+_PING = element("ping", ns=PING)
 _ids = count(1)
 
 
@@ -89,19 +94,19 @@ class Stream:
     async def login(self) -> str:
         """SASL ANONYMOUS, bind, stream management; the full JID that the server gave."""
         await self._open()
-        self._wire.send(element("auth", {"mechanism": "ANONYMOUS"}, ns=SASL))
+        self._wire.send(_AUTH)
         answer = await self._nonza()
         if local(answer.tag) != "success":
             condition, words = error_of(answer)
             raise StanzaError(f"The login to '{self._domain}'", condition=condition, text=words)
         features = await self._open()
-        answer = await self.request("set", element("bind", ns=BIND), what="The resource binding")
+        answer = await self.request("set", _BIND, what="The resource binding")
         jid = answer.findtext(f"{{{BIND}}}bind/{{{BIND}}}jid")
         if not jid:
             raise CrowdError(f"'{self._domain}' bound no address.")
         self.jid = jid
         if child(features, SM, "sm") is not None:
-            self._wire.send(element("enable", {"resume": "true"}, ns=SM))
+            self._wire.send(_ENABLE)
         self._timer = asyncio.get_running_loop().call_later(self._ping_every, self._ping)
         return jid
 
@@ -141,8 +146,7 @@ class Stream:
     async def close(self) -> None:
         """End the stream in order: <close/>, close frame, TLS, TCP."""
         self._stop("left")
-        self._wire.send(element("close", ns=FRAMING))
-        await self._wire.close(grace=CLOSE_GRACE)
+        await self._wire.close(grace=CLOSE_GRACE, last=_CLOSE)
 
     def cut(self) -> None:
         """Drop the connection without a word, as a pulled cable would."""
@@ -219,8 +223,8 @@ class Stream:
             self._break(f"no answer to pings for {waited:.0f} s")
             return
         self._pings_open += 1
-        ping = element("ping", ns=PING)
-        self.send(element("iq", {"type": "get", "id": "ping", "to": self._domain}, ping, ns=CLIENT))
+        attributes = {"type": "get", "id": "ping", "to": self._domain}
+        self.send(element("iq", attributes, _PING, ns=CLIENT))
         self._timer = asyncio.get_running_loop().call_later(self._ping_every, self._ping)
 
     def _break(self, reason: str) -> None:

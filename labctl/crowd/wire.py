@@ -1,9 +1,8 @@
 """WebSocket over TLS for many participants in one loop: bytes in, text frames out.
 
-The framing is the sans-I/O protocol of `websockets`; TLS is a memory BIO.  asyncio's own TLS
-keeps a buffer of 256 KiB per connection and the stream APIs a task each; this keeps neither
-(measured per login and core against real nginx and Prosody: aiohttp 376, websockets' own client
-371, this 588, with uvloop 721; memory 297, 298 and 32 kB a participant).
+The framing is `labctl.crowd.websocket`, TLS a memory BIO.  asyncio's own TLS keeps a buffer of
+256 KiB per connection and the stream APIs a task each; this keeps neither (measured against real
+nginx and Prosody, memory per participant: aiohttp 297, websockets' client 298, this 32 kB or less).
 """
 
 from __future__ import annotations
@@ -14,19 +13,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
-from websockets.client import ClientProtocol
-from websockets.exceptions import WebSocketException
-from websockets.frames import Frame, Opcode
-from websockets.protocol import State
-from websockets.typing import Subprotocol
-from websockets.uri import parse_uri
-
 from labctl.crowd.errors import CrowdError
 from labctl.crowd.target import Target
+from labctl.crowd.websocket import CUT, NO_CODE, WebSocket, WebSocketError
 
 READ_SIZE = 64 * 1024
-MAX_FRAME = 4 * 1024 * 1024
-_inbox = memoryview(bytearray(READ_SIZE))  # one loop reads one connection at a time: shared
+# One loop reads one connection at a time, so that all may share these.
+_inbox = memoryview(bytearray(READ_SIZE))
+_plain = memoryview(bytearray(READ_SIZE))
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -34,7 +28,7 @@ class Wire(asyncio.BufferedProtocol):
 
     __slots__ = (
         "_closed", "_ended", "_handshaken", "_in", "_on_end", "_on_text", "_opened", "_out",
-        "_parts", "_target", "_tls", "_transport", "_ws",
+        "_path", "_target", "_tls", "_transport", "_ws",
     )  # fmt: skip
 
     def __init__(
@@ -49,7 +43,7 @@ class Wire(asyncio.BufferedProtocol):
         self._on_text = on_text
         self._on_end = on_end
         self._ended = False
-        self._parts: list[bytes] = []
+        self._path = path
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = loop.create_future()
         self._closed: asyncio.Future[None] = loop.create_future()
@@ -59,11 +53,7 @@ class Wire(asyncio.BufferedProtocol):
             self._in, self._out, server_hostname=target.domain, session=target.session
         )
         self._handshaken = False
-        self._ws = ClientProtocol(
-            parse_uri(f"wss://{target.domain}{path}"),
-            subprotocols=[Subprotocol("xmpp")],
-            max_size=MAX_FRAME,
-        )
+        self._ws = WebSocket()
 
     async def open(self) -> None:
         """Connect and upgrade; CrowdError says at which layer it failed."""
@@ -79,19 +69,21 @@ class Wire(asyncio.BufferedProtocol):
 
     def send(self, text: str) -> None:
         """Send one frame; silently nothing on a connection that has ended."""
-        if self._ended or self._ws.state is not State.OPEN:
-            return
-        self._ws.send_text(text.encode())
-        self._flush()
+        if not self._ended and self._ws.open:
+            self._tls.write(self._ws.text(text.encode()))
+            self._write()
 
-    async def close(self, *, grace: float) -> None:
-        """Close the WebSocket in order; after `grace` seconds cut it."""
-        self._ended = True
-        if self._ws.state is State.OPEN:
-            self._ws.send_close(1000)
-            self._flush()
+    async def close(self, *, grace: float, last: str = "") -> None:
+        """Close the WebSocket in order, after a `last` frame; after `grace` seconds cut it."""
+        if not self._ended and self._ws.open:
+            self._tls.write(
+                self._ws.text(last.encode()) + self._ws.close() if last else self._ws.close()
+            )
+            self._ended = True
+            self._write()
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._closed), grace)
+        self._ended = True
         self.cut()
 
     def cut(self) -> None:
@@ -129,8 +121,8 @@ class Wire(asyncio.BufferedProtocol):
             self._end(f"the certificate is not trusted: {error.verify_message}")
         except ssl.SSLError as error:
             self._end(f"TLS failed: {error.reason or error}")
-        except WebSocketException as error:
-            self._end(f"the WebSocket broke: {error}")
+        except WebSocketError as error:
+            self._break(str(error))
 
     def _shake_hands(self) -> bool:
         try:
@@ -139,73 +131,68 @@ class Wire(asyncio.BufferedProtocol):
             self._write()
             return False
         self._handshaken = True
-        self._ws.send_request(self._ws.connect())
-        self._flush()
+        self._tls.write(self._ws.request(self._target.domain, self._path))
+        self._write()
         return True
 
     def _read(self) -> None:
-        ended = False
-        with suppress(ssl.SSLWantReadError):
-            while data := self._tls.read(READ_SIZE):
-                self._ws.receive_data(data)
-            ended = True  # an empty read is TLS's own end
-        if ended and self._ws.state is not State.CLOSED:
-            self._ws.receive_eof()
-        for event in self._ws.events_received():
-            if isinstance(event, Frame):
-                self._take(event)
-            elif self._ws.handshake_exc is None:
-                self._upgraded()
-        self._flush()
-        if self._ws.handshake_exc is not None:
-            self._end(f"the WebSocket was refused: {self._ws.handshake_exc}")
-        if self._ws.state in (State.CLOSING, State.CLOSED):
-            self._end(self._why_closed())
-        if self._ws.state is State.CLOSED and self._transport is not None:
-            self._transport.close()  # both close frames have passed
+        while True:
+            try:
+                size = cast(int, self._tls.read(READ_SIZE, _plain))  # typed as bytes
+            except ssl.SSLWantReadError:
+                break
+            if size == 0:  # TLS's own end
+                self._end("the WebSocket was cut without a close frame")
+                return
+            self._take(bytes(_plain[:size]))
+            if not self._in.pending and not self._tls.pending():
+                break  # asking once more costs an exception
+        self._answer()
 
-    def _upgraded(self) -> None:
-        if self._target.session is None:
-            self._target.session = self._tls.session
-        if not self._opened.done():
+    def _take(self, data: bytes) -> None:
+        for message in self._ws.receive(data):
+            if self._ended:
+                return
+            try:
+                text = message.decode()
+            except UnicodeDecodeError:
+                self._end("the server sent a frame that is not UTF-8")
+                return
+            self._on_text(text)
+        if self._ws.open and not self._opened.done():
+            if self._target.session is None:
+                self._target.session = self._tls.session
             self._opened.set_result(None)
 
-    def _take(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.BINARY:
-            self._end("the server sent a binary frame")
-            return
-        if frame.opcode not in (Opcode.TEXT, Opcode.CONT):
-            return
-        self._parts.append(bytes(frame.data))
-        if not frame.fin:
-            return
-        data, self._parts = b"".join(self._parts), []
-        if self._ended:
-            return
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            self._end("the server sent a frame that is not UTF-8")
-            return
-        self._on_text(text)
+    def _answer(self) -> None:
+        """Pongs, and what follows from a close frame."""
+        if self._ws.out:
+            self._tls.write(b"".join(self._ws.out))
+            self._ws.out.clear()
+        self._write()  # TLS may have something to say as well
+        if self._ws.close_code is not None:
+            self._end(self._why_closed())
+            if self._transport is not None:
+                self._transport.close()  # both close frames have passed
+
+    def _break(self, reason: str) -> None:
+        if self._opened.done():
+            self._end(f"the server broke the WebSocket protocol: {reason}")
+        else:
+            self._end(f"the WebSocket was refused: {reason}")
 
     def _why_closed(self) -> str:
-        if self._ws.parser_exc is not None and not isinstance(self._ws.parser_exc, EOFError):
-            return f"the server broke the WebSocket protocol: {self._ws.parser_exc}"
-        if self._ws.close_code in (None, 1006):
-            return "the WebSocket was cut without a close frame"
+        code = self._ws.close_code
+        if code in (NO_CODE, CUT):
+            return "the server closed the WebSocket without a code"
         words = f" '{self._ws.close_reason}'" if self._ws.close_reason else ""
-        return f"the server closed the WebSocket with code {self._ws.close_code}{words}"
-
-    def _flush(self) -> None:
-        for data in self._ws.data_to_send():
-            if data:
-                self._tls.write(data)
-        self._write()
+        return f"the server closed the WebSocket with code {code}{words}"
 
     def _write(self) -> None:
+        if not self._out.pending:
+            return
         data = self._out.read()
-        if data and self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def _end(self, reason: str) -> None:
