@@ -104,8 +104,7 @@ def _caption(data: Mapping[str, Any], act: int) -> str:
     acts = data.get("acts") or ()
     if act >= len(acts):
         return f"Step {act + 1}"
-    fault = str(acts[act].get("fault", "")).partition("(")[0].lower()
-    return f"Step {act + 1}: {fault} of {acts[act].get('where', '')}"
+    return f"Step {act + 1}: {acts[act].get('fault', '')}: {acts[act].get('where', '')}"
 
 
 def draw_act(

@@ -91,7 +91,7 @@ DRILL = {
     "seconds": 58.2,
     "weakness": "visitors are sent to a dead vnode",
     "fault": "systemctl stop",
-    "acts": [{"fault": "Stop()", "where": "the vnode in use"}],
+    "acts": [{"fault": "stop", "where": "the vnode in use"}],
     "findings": [
         {"act": 0, "says": "streams end", "verdict": "as expected", "seen": "after 0.1 s"}
     ],
