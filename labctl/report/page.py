@@ -117,19 +117,25 @@ def plots_of(report: Report) -> list[tuple[str, str]]:
         slow = sorted(report.run.tests, key=lambda test: -test.total)[:SLOWEST]
         rows = [Bar(it.name.removeprefix("test_"), it.total, seconds(it.total)) for it in slow]
         found.append(("The slowest tests", bars(rows, title="The slowest tests")))
-    for phase, figures in ((report.crowd or {}).get("phases") or {}).items():
-        rows = [
-            Bar(name, float(figures[name]), seconds(float(figures[name])))
-            for name in PERCENTILES
-            if figures.get(name) is not None
-        ]
-        if rows:
-            found.append((f"Crowd, {phase}: percentiles", bars(rows, title=f"Crowd: {phase}")))
+    if crowd := _percentiles(report.crowd):
+        names = ", ".join(dict.fromkeys(dot.says.split()[0] for _, _, row in crowd for dot in row))
+        found.append((f"Crowd, seconds by phase: {names}", dots(crowd, title="Crowd by phase")))
     return found
 
 
 def _phases(timings: Mapping[str, Any]) -> list[tuple[str, float]]:
     return [(str(name), float(value)) for name, value in timings["phases"].items()]
+
+
+def _percentiles(crowd: Mapping[str, Any] | None) -> list[tuple[str, str, list[Dot]]]:
+    """A line per phase of the crowd, from its median to its slowest participant."""
+    rows = []
+    for phase, figures in ((crowd or {}).get("phases") or {}).items():
+        known = [(it, float(figures[it])) for it in PERCENTILES if figures.get(it) is not None]
+        marks = [Dot(value, False, f"{name} {seconds(value)}") for name, value in known]
+        if marks:
+            rows.append((str(phase), marks[-1].says, marks))
+    return rows
 
 
 def _by_marker(tests: Sequence[Test]) -> list[tuple[str, str, list[Dot]]]:

@@ -75,14 +75,14 @@ def bars(rows: Sequence[Bar], *, title: str) -> str:
     """Horizontal bars from zero, the longest as long as there is room."""
     # Long names stand above their bars, short ones before them.
     above = max((len(row.label) for row in rows), default=0) * CHARACTER > 80
-    left, right, step = (0.0, 60.0, 34.0) if above else (86.0, 60.0, 22.0)
+    left, right, step = (0.0, 60.0, 36.0) if above else (86.0, 60.0, 22.0)
     most = max((row.value for row in rows), default=0.0) or 1.0
     parts = []
     for index, row in enumerate(rows):
         y = (index + 1) * step - 22
         length = max(1.5, (WIDTH - left - right) * row.value / most)
         parts += [
-            text(0, y + 2, shorten(row.label, width=WIDTH))
+            text(0, y, shorten(row.label, width=WIDTH))
             if above
             else text(left - 6, y + 15, row.label, anchor="end"),
             box(left, y + 6, length, 11, cls=row.cls, round_=2),

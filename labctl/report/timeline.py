@@ -15,7 +15,7 @@ from labctl.report.svg import WIDTH, drawing, element, line, seconds, shorten, t
 LEFT, RIGHT, STEP, TOP = 104.0, 26.0, 22.0, 22.0
 BADGE = 16.0
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
-MOST_TICKS = 6
+MOST_TICKS = 5
 
 
 @dataclass(frozen=True, slots=True)

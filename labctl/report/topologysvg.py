@@ -74,13 +74,14 @@ class _Column:
 def _jms(topology: Topology, *, y: float, broken: Collection[str]) -> tuple[list[str], float]:
     jms = topology.jms
     bridge = f"bridge '{jms.bridge}'" + (" ✕" if f"bridge {jms.bridge}" in broken else "")
+    said = f"{topology.domain} · coturn" if jms.turn else topology.domain
     height = 62.0 + _chips_height(jms, in_row=CHIPS_IN_JMS)
     return [
         box(GAP, y, WIDTH - 2 * GAP, height, cls=_cls("node", jms.name in broken)),
         _name(jms, x=GAP + 10, y=y + 20, broken=broken),
         text(WIDTH - GAP - 10, y + 20, str(jms.address), cls="small", anchor="end"),
         text(GAP + 10, y + 38, f"nginx · Prosody · Jicofo · {bridge}"),
-        text(GAP + 10, y + 53, shorten(topology.domain, width=310), cls="small"),
+        text(GAP + 10, y + 53, shorten(said, width=310), cls="small"),
         *_chips(jms, x=GAP + 10, y=y + 60, in_row=CHIPS_IN_JMS, broken=broken),
     ], height
 
