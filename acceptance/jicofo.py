@@ -36,6 +36,17 @@ def bridges(jms: Host) -> dict[str, Mapping[str, Any]]:
     return {jid.rpartition("/")[2]: facts for jid, facts in found.items()}
 
 
+def why_not_operational(jms: Host, nick: str) -> str:
+    """What Jicofo last logged of a bridge's health, or that it never came or is gone."""
+    script = (
+        'grep -F -e "/$1," -e "/$1" /var/log/jitsi/jicofo.log | grep -E -e \'ealth.check\' '
+        "-e 'Added new videobridge' -e 'Lost a bridge' -e 'Removing JVB' -e SHUTTING_DOWN "
+        "| tail -n 2"
+    )
+    lines = remote.run(jms, "sh -c %s sh %s", script, nick).stdout.strip()
+    return f"Jicofo's last words on bridge '{nick}': {lines or 'none, it never joined'}"
+
+
 def bridges_of(jms: Host, room_jid: str) -> set[str]:
     """Nicks of the bridges that a conference is on, from /debug/conference."""
     manager = ask(jms, f"/debug/conference/{room_jid}").get("colibri_session_manager", {})

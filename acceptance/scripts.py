@@ -79,5 +79,6 @@ lua5.4 /run/labctl-overrides.lua /etc/prosody/prosody.cfg.lua; rm -f /run/labctl
 BRIDGE = """
 echo "=== jvb.log"; grep -F 'Joined MUC:' /var/log/jitsi/jvb.log
 echo "=== jvb health"
-curl -s --max-time 5 -o /dev/null -w '%{{http_code}}' http://127.0.0.1:8080/about/health; echo
+curl -s --max-time 5 -o /run/labctl-health -w '%{{http_code}}' http://127.0.0.1:8080/about/health
+echo; cat /run/labctl-health 2>/dev/null; rm -f /run/labctl-health
 """

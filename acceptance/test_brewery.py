@@ -62,9 +62,13 @@ def test_jicofo_knows_exactly_these_bridges(brewery: Brewery, topology: Topology
     assert set(brewery.bridges) == set(topology.bridges)
 
 
-def test_bridge_is_fit_for_use(brewery: Brewery, bridge: Node) -> None:
-    """When this fails, Jicofo keeps this bridge out of new conferences."""
-    assert brewery.fitness(str(bridge.bridge)) == FIT
+def test_bridge_is_fit_for_use(brewery: Brewery, jms: Host, bridge: Node) -> None:
+    """When this fails, Jicofo keeps this bridge out of new conferences: it joined, no more."""
+    found = brewery.fitness(str(bridge.bridge))
+    if found != FIT:
+        wrong = {name: value for name, value in found.items() if value != FIT[name]}
+        why = jicofo.why_not_operational(jms, str(bridge.bridge))
+        pytest.fail(f"Bridge '{bridge.bridge}' on '{bridge.name}' is not fit: {wrong}. {why}")
 
 
 def test_versions_are_alike(brewery: Brewery, topology: Topology) -> None:
@@ -96,7 +100,9 @@ def test_bridge_logged_its_join(
 def test_bridge_is_healthy(facts: Mapping[str, Facts | str], bridge: Node) -> None:
     """When this fails, the bridge itself says that it cannot serve media."""
     found = gathering.of(facts, bridge.name)
-    [code] = found.lines("jvb health")
+    code, *words = found.lines("jvb health") or ("none",)
     age = found.units["jitsi-videobridge2.service"].age
     young = age is not None and age <= FIRST_HEALTH_CHECK + 5
-    assert code == "200" or (young and code in ("500", "503")), f"HTTP {code} after {age} s"
+    assert code == "200" or (young and code in ("500", "503")), (
+        f"HTTP {code} after {age} s: {words}"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +12,15 @@ from testinfra.host import Host
 
 from acceptance import jicofo, web
 from labctl.crowd import Kind, Options, Target, View
-from labctl.crowd.sync import crowd_in
+from labctl.crowd.sync import SyncCrowd, crowd_in
 from labctl.model import Node, Topology
 
 pytestmark = [pytest.mark.relays, pytest.mark.brewery]
 
 SECONDS = 20
 REGION = "lab"
+CALM_SECONDS = 15
+TRIES = 3
 EACH = 2
 """As many speakers as listeners: VisitorSelectionStrategy puts them on bridges of their own."""
 
@@ -40,19 +43,46 @@ class Wide:
     """Jicofo's session on each bridge, by the bridge's nick."""
 
 
+def stress_of(jms: Host) -> dict[str, float]:
+    """The stress of the bridges that Jicofo holds for overloaded, by nick."""
+    known = jicofo.bridges(jms).items()
+    return {nick: float(one.get("stress", 0)) for nick, one in known if one.get("overloaded")}
+
+
+def need_calm(jms: Host) -> None:
+    """Wait until no bridge is overloaded, which by default is a matter of the node's CPU.
+
+    Visitors and participants share a bridge when the others are overloaded, as upstream has it;
+    nodes that share few cores are so whenever the machine is busy.
+    """
+    seen = jicofo.wait_value(lambda: stress_of(jms), {}, seconds=CALM_SECONDS)
+    if seen:
+        pytest.skip(f"this machine is too busy: overloaded bridges {seen} after {CALM_SECONDS} s")
+
+
 @pytest.fixture(scope="module")
 def wide(target: Target, topology: Topology, jms: Host) -> Iterator[Wide]:
+    """The conference; begun anew where the bridges became overloaded while it began."""
     if not topology.relays or not topology.vnodes:
         pytest.skip("takes relays and vnodes")
-    name = "accept-wide"
-    with crowd_in(target, name) as crowd:
-        crowd.join(EACH, deadline=SECONDS)
-        crowd.join(EACH, deadline=SECONDS, options=Options(want_visitor=True))
-        crowd.wait_for(Kind.ACCEPTED, deadline=SECONDS)
-        path = f"/debug/conference/{target.room_jid(name, None)}"
-        manager = jicofo.ask(jms, path).get("colibri_session_manager", {})
-        views = crowd.views()
-        yield Wide(views[:EACH], views[EACH:], manager.get("sessions", {}))
+    with ExitStack() as stack:
+        for index in range(TRIES):
+            need_calm(jms)
+            crowd = stack.enter_context(crowd_in(target, f"accept-wide-{index}"))
+            found = begin(crowd, target, jms)
+            if len(found.sessions) > 1 or not stress_of(jms):
+                break
+        yield found
+
+
+def begin(crowd: SyncCrowd, target: Target, jms: Host) -> Wide:
+    crowd.join(EACH, deadline=SECONDS)
+    crowd.join(EACH, deadline=SECONDS, options=Options(want_visitor=True))
+    crowd.wait_for(Kind.ACCEPTED, deadline=SECONDS)
+    path = f"/debug/conference/{target.room_jid(crowd.room, None)}"
+    manager = jicofo.ask(jms, path).get("colibri_session_manager", {})
+    views = crowd.views()
+    return Wide(views[:EACH], views[EACH:], manager.get("sessions", {}))
 
 
 def test_bridge_is_in_the_region(jms: Host, bridge: Node) -> None:
