@@ -10,7 +10,8 @@ from typing import Any
 from labctl.gate.junit import render_junit
 from labctl.gate.model import Case, Finding, Gate, Outcome, Severity, Side, Trouble
 
-SHOWN_FINDINGS = 8
+SHOWN_FAILURES = 8
+SHOWN_EACH = 3
 SHOWN_EVIDENCE = 14
 WIDTH = 110
 CELL = 36
@@ -119,11 +120,16 @@ def _trouble(side: Side, trouble: Trouble) -> Iterator[str]:
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
-    if not findings:
-        return
-    yield ""
-    for finding in findings[:SHOWN_FINDINGS]:
+    """What decides first; of the rest some of each area, so that none hides another."""
+    deciding = [each for each in findings if each.severity is Severity.FAIL][:SHOWN_FAILURES]
+    shown = list(deciding)
+    for area in dict.fromkeys(each.area for each in findings):
+        rest = [e for e in findings if e.area == area and e.severity is not Severity.FAIL]
+        shown += rest[:SHOWN_EACH]
+    if shown:
+        yield ""
+    for finding in shown:
         subject = finding.subject.rpartition("::")[2]
         yield f"  {MARKS[finding.severity]}  {finding.area}: {subject}: {finding.text}"
-    if len(findings) > SHOWN_FINDINGS:
-        yield f"  ... and {len(findings) - SHOWN_FINDINGS} more in gate.json"
+    if len(findings) > len(shown):
+        yield f"  ... and {len(findings) - len(shown)} more in gate.json"
