@@ -24,6 +24,7 @@ _MARK = "=== labctl-drift "
 _CAT = 'printf "\\n%s%s\\n" {mark!r} {name!r}; cat {path!r} 2>/dev/null || echo {missing!r}'
 _MISSING = "(there is no such file)"
 
+SHIPPED, PLACED = "/usr/lib/systemd/system", "/etc/systemd/system"
 UNITS = {
     Role.JMS: ("prosody", "nginx", "jicofo", "jitsi-videobridge2", "coturn"),
     Role.JVB: ("jitsi-videobridge2",),
@@ -47,14 +48,38 @@ def read_all(workdir: Workdir, topology: Topology) -> list[Reading]:
     read either.
     """
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda node: _read(workdir, topology, node), topology.nodes))
+        answers = list(pool.map(lambda node: _ask(workdir, topology, node), topology.nodes))
+    # Not in the threads: pyhocon keeps what it reads in one place for the whole process.
+    return [
+        _compare(topology, node, answer)
+        for node, answer in zip(topology.nodes, answers, strict=True)
+    ]
 
 
-def _read(workdir: Workdir, topology: Topology, node: Node) -> Reading:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a node said: texts by path, Prosody's settings as JSON, unit files by unit and path."""
+
+    texts: Mapping[str, str | None] = field(default_factory=dict)
+    prosody: str = ""
+    units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def _ask(workdir: Workdir, topology: Topology, node: Node) -> _Answer:
+    if node.role is Role.VISITORS:
+        return _Answer()
+    return _Answer(
+        _fetch(workdir, topology, node),
+        _run_prosody(workdir, topology, node) if node.role is Role.JMS else "",
+        _fetch_units(workdir, node),
+    )
+
+
+def _compare(topology: Topology, node: Node, answer: _Answer) -> Reading:
     if node.role is Role.VISITORS:
         why = "the packages generate no configuration of visitor Prosodies"
         return Reading(node.name, skipped={"prosody": why})
-    texts = _fetch(workdir, topology, node)
+    texts = answer.texts
     differences: list[Difference] = []
     skipped: dict[str, str] = {}
     for area, packaged, placed in _hocon_and_nginx(topology, node):
@@ -71,8 +96,8 @@ def _read(workdir: Workdir, topology: Topology, node: Node) -> Reading:
             parse(new, source=source.format(placed)),
         )
     if node.role is Role.JMS:
-        differences += compare("prosody", *_prosody(workdir, topology, node))
-    differences += _units(workdir, node)
+        differences += compare("prosody", *_prosody(node, answer.prosody))
+    differences += _units(answer.units)
     return Reading(node.name, tuple(differences), skipped)
 
 
@@ -103,30 +128,34 @@ def _fetch(workdir: Workdir, topology: Topology, node: Node) -> dict[str, str | 
     return found
 
 
-def _prosody(workdir: Workdir, topology: Topology, node: Node) -> tuple[Sections, Sections]:
+def _run_prosody(workdir: Workdir, topology: Topology, node: Node) -> str:
+    """What the collector prints on the node: a line of settings per side."""
     main = "/etc/prosody/prosody.cfg.lua"
     packaged = [main, f"/etc/prosody/conf.avail/{PLACEHOLDER_HOST}.cfg.lua"]
     words = [KEPT, *(f"{KEPT}{path}" for path in packaged), "--", "", main]
     script = prosodyconf.SCRIPT.read_text(encoding="utf-8")
     command = ["lua5.4", "-", *words]
     result = run_on(workdir, node.name, command, sudo=True, stdin=script, check=False)
-    source = f"Node '{node.name}': Prosody's configuration"
     if result.code != 0:
         said = result.errors.strip().partition("\n")[0].removeprefix("lua5.4: ")
-        raise LabError(f"{source} cannot be read: {said}.")
-    lines = with_placeholders(result.output, topology).splitlines()
+        raise LabError(f"Node '{node.name}': Prosody's configuration cannot be read: {said}.")
+    return with_placeholders(result.output, topology)
+
+
+def _prosody(node: Node, output: str) -> tuple[Sections, Sections]:
+    lines = output.splitlines()
+    source = f"Node '{node.name}': Prosody's configuration"
     if len(lines) != 2:
         raise LabError(f"{source}: two lines were expected, {len(lines)} came.")
     first, second = (prosodyconf.parse_sections(line, source=source) for line in lines)
     return first, second
 
 
-def _units(workdir: Workdir, node: Node) -> list[Difference]:
-    """Units as the packages have them against units with what labctl placed beside them."""
-    shipped, placed = "/usr/lib/systemd/system", "/etc/systemd/system"
+def _fetch_units(workdir: Workdir, node: Node) -> dict[str, dict[str, str]]:
+    """Unit -> path -> text, of the packages' unit files and of all that stands beside them."""
     script = (
         f"cd / && for unit in {' '.join(UNITS[node.role])}; do for file in"
-        f" {shipped}/$unit.service {placed}/$unit.service {placed}/$unit.service.d/*.conf; do"
+        f" {SHIPPED}/$unit.service {PLACED}/$unit.service {PLACED}/$unit.service.d/*.conf; do"
         f' [ -f "$file" ] && printf "\\n{_MARK}%s %s\\n" "$unit" "$file" && cat "$file"; done;'
         " done; true"
     )
@@ -135,11 +164,16 @@ def _units(workdir: Workdir, node: Node) -> list[Difference]:
         head, _, text = part.partition("\n")
         unit, _, path = head.partition(" ")
         texts.setdefault(unit, {})[path] = text
+    return texts
+
+
+def _units(texts: Mapping[str, Mapping[str, str]]) -> list[Difference]:
+    """Units as the packages have them against units with what labctl placed beside them."""
     found: list[Difference] = []
     for unit, files in texts.items():
-        full = [text for path, text in files.items() if path.endswith(f"{placed}/{unit}.service")]
+        full = [text for path, text in files.items() if path.endswith(f"{PLACED}/{unit}.service")]
         added = [text for path, text in files.items() if "/etc/" in path and ".d/" in path]
-        original: Sequence[str] = [text for path, text in files.items() if shipped in path]
+        original: Sequence[str] = [text for path, text in files.items() if SHIPPED in path]
         name = f"{unit}.service"
         found += compare(
             "units",

@@ -136,6 +136,7 @@ VirtualHost "meet.lab.internal"
     main_muc = "conference.meet.lab.internal"
     lobby_muc = "lobby.meet.lab.internal"
     breakout_rooms_muc = "breakout.meet.lab.internal"
+    admins = { "focus@auth.meet.lab.internal" }
     muc_lobby_whitelist = { "recorder.meet.lab.internal" }
     visitors_ignore_list = { "recorder.meet.lab.internal" }
 

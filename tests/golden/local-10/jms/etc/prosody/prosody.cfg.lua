@@ -181,6 +181,7 @@ VirtualHost "conf.example.org"
     main_muc = "conference.conf.example.org"
     lobby_muc = "lobby.conf.example.org"
     breakout_rooms_muc = "breakout.conf.example.org"
+    admins = { "focus@auth.conf.example.org" }
     muc_lobby_whitelist = { "recorder.conf.example.org" }
     visitors_ignore_list = { "recorder.conf.example.org" }
 
