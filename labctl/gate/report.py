@@ -111,7 +111,7 @@ def _trouble(side: Side, trouble: Trouble) -> Iterator[str]:
     who = f", package '{trouble.package}'" if trouble.package else ""
     verb = "failed" if trouble.packages else "could not be tried"
     yield f"The {side.label} {verb} in phase '{trouble.phase}'{who}:"
-    first, *others = trouble.message.splitlines()[:SHOWN_EVIDENCE]
+    first, *others = trouble.message.splitlines()[:SHOWN_EVIDENCE] or [""]
     yield from textwrap.wrap(first, WIDTH - 4, initial_indent="  ", subsequent_indent="  ")
     yield from (f"  {line}" for line in others)
     yield from (f"  {line}" for line in trouble.evidence[:SHOWN_EVIDENCE])
