@@ -12,6 +12,7 @@ from labctl.base import SCRIPTS
 from labctl.model import Role
 from labctl.packages import MAIN_PACKAGES, Origin, PackageSet
 from labctl.packer import origin_of
+from labctl.standins import VERSION_PREFIX
 from labctl.workdir import ROOT
 
 FORMAT = 1
@@ -30,7 +31,7 @@ class Installed:
 
     @property
     def stand_in(self) -> bool:
-        return self.origin is Origin.STAND_INS
+        return self.origin is Origin.STAND_INS or self.version.startswith(VERSION_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

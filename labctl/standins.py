@@ -12,6 +12,8 @@ from labctl.debs import Deb, host_architecture, load_debs
 from labctl.workdir import ROOT
 
 STANDINS = ROOT / "standins"
+VERSION_PREFIX = "0~standin"
+"""What the version of every stand-in begins with, wherever its file is handed in from."""
 
 
 def build_standins(cache: Path, *, standins: Path = STANDINS) -> tuple[Deb, ...]:

@@ -127,6 +127,7 @@ def test_label_says_what_is_installed_and_whence() -> None:
         "prosody": Installed("13.0.6-1~bpo13+1", Origin.DEBIAN),
     }
     assert found["jicofo"].stand_in
+    assert Installed("0~standin2", Origin.DEBS).stand_in
     assert not found["prosody"].stand_in
 
 

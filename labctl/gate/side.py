@@ -23,11 +23,11 @@ from labctl.packages import Origin, resolve
 from labctl.progress import Progress
 from labctl.provisioner import ProvisionError
 from labctl.ready import probe_all
+from labctl.standins import VERSION_PREFIX
 from labctl.workdir import Workdir, locked
 
 T = TypeVar("T")
 
-STANDIN_VERSION = "0~standin"
 AFTER_MACHINES = ("provision", "ready")
 """Phases in which what fails may be the packages' fault."""
 
@@ -163,7 +163,7 @@ def _check_packages(job: SideJob) -> None:
         item.name
         for item in found.packages
         # Files of stand-ins may be handed in as if they were candidates.
-        if item.origin is Origin.STAND_INS or (item.version or "").startswith(STANDIN_VERSION)
+        if item.origin is Origin.STAND_INS or (item.version or "").startswith(VERSION_PREFIX)
     ]
     if names:
         raise StandInsError(
