@@ -33,7 +33,11 @@ _PATTERNS = (
         re.compile(r"\[xmpp_connection=(?P<who>[^]\s]+)\].*(?:reconnectingIn|reconnecting in)"),
     ),
     (Mark.REGISTERED, re.compile(r"\[xmpp_connection=(?P<who>[^]\s]+)\].*Registered \(resumed=")),
-    (Mark.ENDED, re.compile(r"\[room=(?P<who>[^@\s]+)@.*give up and stop\.")),
+    (
+        Mark.ENDED,
+        re.compile(r"\[room=(?P<who>[^@\s]+)@.*(?:give up and stop|Last member left, stopping)\."),
+    ),
+    (Mark.GAVE_UP, re.compile(r"\[room=(?P<who>[^@\s]+)@.*give up and stop\.")),
 )
 
 # The size before the figures: what is written while this runs belongs to the next sample.
@@ -90,4 +94,3 @@ def parse_marks(text: str) -> Iterator[tuple[datetime, Mark, str, str]]:
         for mark, pattern in _PATTERNS:
             if hit := pattern.search(found[2]):
                 yield at, mark, hit["who"] or "jicofo", found[2]
-                break

@@ -27,13 +27,22 @@ def judge_one(
     act: int, expectation: Expectation, moments: Iterable[Moment], *, subjects: Collection[str]
 ) -> Finding:
     """How one expectation came out."""
-    mine = [each for each in moments if each.act == act and each.mark is expectation.mark]
+    here = [each for each in moments if each.act == act]
+    if not is_due(expectation, here):
+        seen = f"not judged, because '{expectation.only_if}' was not seen"
+        return Finding(act, expectation.says, Verdict.EXPECTED, seen)
+    mine = [each for each in here if each.mark is expectation.mark]
     times = first_times(expectation, mine, subjects=subjects)
     if expectation.within is None:
         verdict, seen = _judge_never(expectation, times, subjects)
     else:
         verdict, seen = _judge_within(expectation, times, subjects)
     return Finding(act, expectation.says, verdict, seen)
+
+
+def is_due(expectation: Expectation, moments: Iterable[Moment]) -> bool:
+    """Whether an expectation is to be judged after these moments of its act."""
+    return expectation.only_if in (None, *(each.mark for each in moments))
 
 
 def first_times(
@@ -95,11 +104,12 @@ def is_settled(
 ) -> float | None:
     """When everything that must be seen had been, `but` what is about these; None before."""
     latest = max([0.0, *(each.at for each in act.tries)])
+    here = [each for each in moments if each.act == index]
     for each in act.expects:
-        if each.within is None or each.who is but:
+        if each.within is None or each.who is but or not is_due(each, here):
             continue
         about = subjects.get((index, each.who), ())
-        mine = [one for one in moments if one.act == index and one.mark is each.mark]
+        mine = [one for one in here if one.mark is each.mark]
         times = first_times(each, mine, subjects=about)
         if len(times) < len(about):
             return None

@@ -30,6 +30,8 @@ class Mark(StrEnum):
     RECONNECTING = "Jicofo reconnects"
     REGISTERED = "Jicofo registered"
     ENDED = "conference ended by Jicofo"
+    GAVE_UP = "conference given up by Jicofo"
+    """Ended because Jicofo's own connection was lost and could not be resumed."""
     FEWER = "fewer operational bridges"
     NONE_LEFT = "no operational bridge"
     ALL_BACK = "all bridges operational"
@@ -95,7 +97,8 @@ class Expectation:
 
     Seen between `earliest` and `within` by everybody meant: as expected.  Seen earlier: `early`.
     Seen later or not at all: `otherwise`.  `within=None` means never: seen after `earliest` is
-    `otherwise`.
+    `otherwise`.  With `only_if` it is judged only where that mark was seen in the same act, for
+    what upstream does or does not do by chance.
     """
 
     says: str
@@ -105,6 +108,7 @@ class Expectation:
     earliest: float = 0.0
     otherwise: Verdict = Verdict.WORSE
     early: Verdict = Verdict.BETTER
+    only_if: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)

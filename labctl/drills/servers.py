@@ -56,9 +56,11 @@ PROSODY_IN_USE = Drill(
     watched="the call, Jicofo and the bridges",
     upstream="all streams are closed and participants must rejoin; Jicofo ends the conference "
     "('Reconnected without resuming, give up and stop.') and leaves its rooms only after 15 s, so "
-    "the brewery is empty for more than 20 s",
+    "the brewery is empty for more than 20 s.  When Prosody happens to close Jicofo's stream last, "
+    "Jicofo sees everybody leave and is back at once",
     weakness="With a call running, a restart of Prosody costs more than 20 s without any bridge: "
     "Jicofo first waits 15 s for rooms that are gone.",
+    people=6,
     budget=90,
     acts=(
         Act(
@@ -67,9 +69,10 @@ PROSODY_IN_USE = Drill(
             (
                 ALL_LOST,
                 Expectation("Jicofo ends the call", Who.JICOFO, Mark.ENDED, within=12.0),
+                Expectation(BRIDGES_JOIN, Who.BRIDGES, Mark.BRIDGE_ADDED, within=45.0),
                 Expectation(
-                    BRIDGES_JOIN + " only after more than 15 s", Who.BRIDGES, Mark.BRIDGE_ADDED,
-                    within=45.0, earliest=12.0,
+                    "but only after more than 15 s, when Jicofo gave a call up", Who.BRIDGES,
+                    Mark.BRIDGE_ADDED, within=45.0, earliest=12.0, only_if=Mark.GAVE_UP,
                 ),
             ),
         ),
@@ -139,8 +142,9 @@ VNODE = Drill(
             Where.VNODE,
             (
                 Expectation("Jicofo is back (2.2 s)", Who.HIT, Mark.REGISTERED, within=10.0),
-                Expectation("visitors come in", Who.NEWCOMERS, Mark.NEWCOMER_IN, within=20.0),
             ),
+            # Told, not judged: nobody has seen with the originals whether that call's visitors
+            # can come back.
             tries=(Try(Probe.VISITOR, 1.0, late=True),),
         ),
     ),

@@ -67,9 +67,15 @@ BRIDGE = (
     ids=["gone", "back", "retry", "timed-out", "failed", "reconnecting", "registered", "ended"],
 )
 def test_lines_of_the_log_become_marks(line: str, mark: Mark, subject: str) -> None:
-    (found,) = parse_marks(STAMP + line + "\n")
+    found, *more = parse_marks(STAMP + line + "\n")
+    assert [each[1] for each in more] == ([Mark.GAVE_UP] if mark is Mark.ENDED else [])
     assert found[1:3] == (mark, subject)
     assert found[0].microsecond == 231000
+
+
+def test_a_call_that_everybody_left_ended_without_being_given_up() -> None:
+    line = "INFO: [44] [room=r1@c.x meeting_id=7] Jitsi.maybeStop#1135: Last member left, stopping."
+    assert [each[1] for each in parse_marks(STAMP + line)] == [Mark.ENDED]
 
 
 def test_other_lines_are_nothing() -> None:

@@ -49,8 +49,10 @@ RESUMED = [(12.0, "jicofo", Mark.ALL_BACK)]
 STOP = [*everybody(Mark.TERMINATED, 0.2), *everybody(Mark.REINVITED, 1.6),
         (0.13, "jvb1", Mark.BRIDGE_LOST)]  # fmt: skip
 BACK = [(2.6, "jvb1", Mark.BRIDGE_ADDED)]
-RESTART = [*everybody(Mark.LOST, 0.3), (4.0, "room", Mark.ENDED),
+RESTART = [*everybody(Mark.LOST, 0.3), (4.0, "room", Mark.ENDED), (4.0, "room", Mark.GAVE_UP),
            (24.0, "jvb", Mark.BRIDGE_ADDED), (24.1, "jvb1", Mark.BRIDGE_ADDED)]  # fmt: skip
+CHANCE = [*everybody(Mark.LOST, 0.1), (0.1, "room", Mark.ENDED),
+          (2.2, "jvb", Mark.BRIDGE_ADDED), (2.2, "jvb1", Mark.BRIDGE_ADDED)]  # fmt: skip
 SOON = [*RESTART[:-2], (3.0, "jvb", Mark.BRIDGE_ADDED), (3.0, "jvb1", Mark.BRIDGE_ADDED)]
 
 
@@ -76,6 +78,7 @@ SOON = [*RESTART[:-2], (3.0, "jvb", Mark.BRIDGE_ADDED), (3.0, "jvb1", Mark.BRIDG
         ("prosody-restart-in-use", (RESTART,), Verdict.EXPECTED),
         ("prosody-restart-in-use", (SOON,), Verdict.BETTER),
         ("prosody-restart-in-use", (RESTART[:-1],), Verdict.WORSE),
+        ("prosody-restart-in-use", (CHANCE,), Verdict.EXPECTED),
     ],
     ids=[
         "stop", "stop-one-not-moved", "stop-one-lost", "stop-bridge-late",
@@ -83,6 +86,7 @@ SOON = [*RESTART[:-2], (3.0, "jvb", Mark.BRIDGE_ADDED), (3.0, "jvb1", Mark.BRIDG
         "kill-restart", "kill-restart-healed", "kill-restart-lost",
         "hang", "hang-call-moved", "hang-no-second-check", "hang-not-back", "hang-no-new-call",
         "prosody", "prosody-quick", "prosody-bridge-missing",
+        "prosody-closed-jicofo-last",
     ],
 )  # fmt: skip
 def test_a_timeline_has_its_verdict(
