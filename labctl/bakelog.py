@@ -102,12 +102,14 @@ def _unmet_dependency(lines: Sequence[str]) -> BakeFailure | None:
 
 
 def _missing_version(lines: Sequence[str]) -> BakeFailure | None:
+    """Versions are looked up before a bake, so the repository has changed: no package's fault."""
     for line in lines:
         match = _MISSING.match(line)
         if match:
             package = match[1] or match[3]
             version = f" in version '{match[2]}'" if match[2] else ""
-            return BakeFailure(f"apt finds no '{package}'{version}.", (line,), package=package)
+            again = "'labctl build --refresh' asks the repositories again"
+            return BakeFailure(f"apt finds no '{package}'{version}; {again}.", (line,))
     return None
 
 

@@ -61,10 +61,10 @@ def test_failed_script_is_named_with_what_it_printed() -> None:
         ),
         (
             "E: Version '1.0-9' for 'jicofo' was not found",
-            "jicofo",
+            None,
             "finds no 'jicofo' in version '1.0-9'",
         ),
-        ("E: Unable to locate package jicofoo", "jicofoo", "finds no 'jicofoo'"),
+        ("E: Unable to locate package jicofoo", None, "finds no 'jicofoo'"),
         ("check: package 'jicofo' is half-configured", "jicofo", "'jicofo' is half-configured"),
         ("check: Lua 5.4 lacks inspect or basexx", None, "Lua 5.4 lacks inspect or basexx."),
         (

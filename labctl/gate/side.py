@@ -152,11 +152,11 @@ def _stand_ins(workdir: Workdir) -> tuple[str, ...]:
 
 
 def _check_packages(job: SideJob) -> None:
-    """Look at the packages before anything is built.
+    """Look at the packages before anything is built; repositories are asked anew.
 
     Errors: PackageError where they are at fault, LabError for stand-ins that are not allowed.
     """
-    found = resolve(job.spec.packages, cache=CACHE)
+    found = resolve(job.spec.packages, cache=CACHE, force=True)
     if job.stand_ins:
         return
     names = [
