@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 
 from acceptance import jicofo, web
+from acceptance.chance import tries_for
 from acceptance.stranger import stranger_at
 from labctl.crowd import Kind, Options, Target
 from labctl.crowd.sync import SyncCrowd, SyncParticipant, crowd_in
@@ -17,8 +17,6 @@ from labctl.model import Topology, VNode
 pytestmark = pytest.mark.visitors
 
 SECONDS = 20
-CHANCE = 1e-6
-"""How often a sound lab may fail a test that depends on Jicofo's random choice."""
 END_SECONDS = 12.0
 """The originals take 5.4 s from the last speaker's leave to the end of the vnode's room."""
 GRACE = (8.0, 30.0)
@@ -43,15 +41,6 @@ def talk(target: Target, room: str) -> Iterator[tuple[SyncParticipant, SyncParti
 
 
 Talk = tuple[SyncParticipant, SyncParticipant, SyncCrowd]
-
-
-def tries_for(vnodes: int) -> int:
-    """Conferences until each of `vnodes` was chosen, but for a chance of CHANCE.
-
-    Jicofo chooses evenly and independently, so after n conferences some vnode is still unused
-    with a probability of at most vnodes * (1 - 1/vnodes)**n: n = 21 for 2, 119 for 8, 188 for 12.
-    """
-    return next(n for n in count(1) if vnodes * (1 - 1 / vnodes) ** n <= CHANCE)
 
 
 def test_conferences_spread_over_all_vnodes(target: Target, topology: Topology, room: str) -> None:
