@@ -59,7 +59,9 @@ class Results:
         self._deselected += len(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._write(kind="chosen", count=len(session.items), deselected=self._deselected)
+        # The controller of a distributed run has no items: how many there are it does not say.
+        count = len(getattr(session, "items", ()))
+        self._write(kind="chosen", count=count, deselected=self._deselected)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """A file that cannot be imported is a failure, too: its tests did not run."""

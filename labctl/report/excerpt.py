@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
+from itertools import islice
 
 from labctl.report.model import Excerpt, LogLine
 
@@ -36,33 +37,51 @@ def is_noise(entry: LogLine) -> bool:
 
 
 def excerpt(
-    entries: Sequence[LogLine], *, start: float, end: float, about: Iterable[str] = ()
+    entries: Sequence[LogLine],
+    *,
+    start: float,
+    end: float,
+    nodes: Set[str] = frozenset(),
+    things: Set[str] = frozenset(),
 ) -> Excerpt:
     """The lines around a test that ran from `start` to `end`; `entries` are in order of time.
 
-    Where there are too many the loud ones stay, then the latest.  `about` are words of the
-    test's name and message (nodes, units): earlier loud lines of such a node about
-    such a unit go into `before`, because what a test finds has often happened long before it.
-    Without such words these are the last warnings and errors of all nodes.
+    Where there are too many the loud ones stay, then the latest.  What a test finds has often
+    happened long before it: the last loud lines of its `nodes` about its `things` (units,
+    vnodes), or of all nodes about its nodes, go into `before`.  Without
+    either these are the last warnings of all nodes.
     """
-    times = [entry.time for entry in entries]
-    first = bisect_left(times, start - MARGIN_SECONDS)
-    last = bisect_right(times, end + MARGIN_SECONDS)
+    first = bisect_left(entries, start - MARGIN_SECONDS, key=_time)
+    last = bisect_right(entries, end + MARGIN_SECONDS, key=_time)
     near = [entry for entry in entries[first:last] if not is_noise(entry)]
     shown = _most_telling(near, most=MOST_LINES)
-    words = frozenset(about)
-    nodes = words & {entry.node for entry in entries}
-    earlier = [entry for entry in entries[:first] if not is_noise(entry)]
-    before = [it for it in earlier if _is_about(it, nodes=nodes, things=words - nodes)]
-    if not words:
-        before = [it for it in earlier if it.level != "info" and it.time > start - RECENT_SECONDS]
+
+    named = re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in things or nodes))
+
+    def matters(entry: LogLine) -> bool:
+        # Cheapest first: a crowd leaves hundreds of thousands of lines.
+        if not (nodes or things):
+            return (
+                entry.level != "info"
+                and entry.time > start - RECENT_SECONDS
+                and not is_noise(entry)
+            )
+        is_about = _is_about(entry, nodes=nodes, named=named, exact=bool(things))
+        return is_about and not is_noise(entry) and is_loud(entry)
+
+    backwards = (entries[index] for index in range(first - 1, -1, -1))
+    before = list(islice(filter(matters, backwards), MOST_BEFORE))
     return Excerpt(
         start=start,
         end=end,
         lines=tuple(shown),
         left_out=len(near) - len(shown),
-        before=tuple(before[-MOST_BEFORE:]),
+        before=tuple(reversed(before)),
     )
+
+
+def _time(entry: LogLine) -> float:
+    return entry.time
 
 
 def words_about(text: str, *, names: Iterable[str]) -> set[str]:
@@ -78,12 +97,13 @@ def _pieces(word: str) -> set[str]:
     return {word, plain, head, tail}
 
 
-def _is_about(entry: LogLine, *, nodes: frozenset[str], things: frozenset[str]) -> bool:
-    if not is_loud(entry) or not (nodes or things):
-        return False
-    if nodes and entry.node not in nodes:
-        return False
-    return not things or entry.source in things or any(thing in entry.text for thing in things)
+def _is_about(entry: LogLine, *, nodes: Set[str], named: re.Pattern[str], exact: bool) -> bool:
+    if exact:
+        # A unit of a node: other nodes have units of the same name.
+        if nodes and entry.node not in nodes:
+            return False
+        return named.search(f"{entry.source} {entry.text}") is not None
+    return entry.node in nodes or named.search(entry.text) is not None
 
 
 def is_loud(entry: LogLine) -> bool:

@@ -9,6 +9,7 @@ from labctl.model import Topology
 from labctl.report.excerpt import excerpt, words_about
 from labctl.report.model import Failure, LogLine, Test
 
+UNITS = frozenset(("jicofo", "prosody", "nginx", "coturn", "jitsi-videobridge2", "nftables"))
 _ADDRESS = re.compile(r"0x[0-9a-f]+|\baccept-[0-9a-f]+\b")
 
 
@@ -26,32 +27,45 @@ def group_failures(
         whose = test.nodeid.partition("[")[0] if is_assertion or not test.message else ""
         key = (whose, _ADDRESS.sub("…", test.message))
         groups.setdefault(key, []).append(test)
-    names = names_of(topology)
+    nodes = frozenset(node.name for node in topology.nodes)
     widest_first = sorted(groups.values(), key=lambda group: -len(group))
-    return tuple(_failure(group, entries=entries, names=names) for group in widest_first)
+    return tuple(
+        _failure(group, entries=entries, nodes=nodes, things=things_of(topology))
+        for group in widest_first
+    )
 
 
-def names_of(topology: Topology) -> frozenset[str]:
-    """What tests are about: nodes, vnodes, units."""
-    nodes = {node.name for node in topology.nodes}
+def things_of(topology: Topology) -> frozenset[str]:
+    """What tests are about, apart from nodes: vnodes and units."""
     vnodes = {vnode.name for vnode in topology.vnodes}
     units = {vnode.unit.removesuffix(".service") for vnode in topology.vnodes}
-    fixed = {"jicofo", "prosody", "nginx", "jitsi-videobridge2", "nftables"}
-    return frozenset(nodes | vnodes | units | fixed)
+    return frozenset(vnodes | units | UNITS)
 
 
 def _failure(
-    group: Sequence[Test], *, entries: Sequence[LogLine], names: frozenset[str]
+    group: Sequence[Test],
+    *,
+    entries: Sequence[LogLine],
+    nodes: frozenset[str],
+    things: frozenset[str],
 ) -> Failure:
     first = group[0]
     cases = " ".join(test.case for test in group)
+    names = nodes | things
     about = words_about(cases, names=names) or words_about(first.message, names=names)
+    found = None
+    if entries:
+        found = excerpt(
+            entries,
+            start=first.started,
+            end=first.ended,
+            nodes=about & nodes,
+            things=about & things,
+        )
     return Failure(
         nodeids=tuple(test.nodeid for test in group),
         docs=tuple(dict.fromkeys(test.doc for test in group if test.doc)),
         message=first.message,
         detail=first.detail,
-        excerpt=excerpt(entries, start=first.started, end=first.ended, about=about)
-        if entries
-        else None,
+        excerpt=found,
     )

@@ -56,6 +56,18 @@ def test_last_warnings_for_a_test_that_names_nothing() -> None:
     assert [entry.text for entry in found.before] == ["Lost a bridge: jvb2"]
 
 
+def test_what_other_nodes_say_of_a_node() -> None:
+    entries = [
+        line(0, "Lost a bridge: jvb1", level="warning"),
+        line(1, "Lost a bridge: jvb10", level="warning"),
+        line(2, "Stopping the bridge", node="jvb1"),
+    ]
+    found = excerpt(entries, start=100, end=101, nodes={"jvb1"})
+    assert [entry.time for entry in found.before] == [0, 2]
+    found = excerpt(entries, start=100, end=101, nodes={"jvb1"}, things={"bridge"})
+    assert [entry.time for entry in found.before] == [2]
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
