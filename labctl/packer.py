@@ -120,7 +120,8 @@ def _failed(job: Bake, result: process.Result) -> LabError:
     shown = "".join(f"\n    {line}" for line in failure.lines)
     cause = f" failed: {failure.message}" if failure.message else " failed."
     message = f"Baking the image of '{job.role}'{cause}{shown}"
-    if failure.package is None:
+    # On a full disk any script fails: that is not its package's fault.
+    if failure.package is None or "No space left on device" in result.output:
         return process.ProcessError(message, log=job.log)
     kept = f"{KEPT_PREFIX}{job.role}"
     process.run(["docker", "rename", job.container, kept], check=False, timeout=60)
