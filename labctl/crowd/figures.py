@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
@@ -37,12 +37,18 @@ class History:
     invited: bool
     """It has a session with a bridge now."""
     events: Sequence[Event]
+    firsts: Mapping[Kind, Event] = field(init=False)
+    """The first event of each kind: thousands of histories are asked for all of them."""
+
+    def __post_init__(self) -> None:
+        firsts = {event.kind: event for event in reversed(self.events)}
+        object.__setattr__(self, "firsts", firsts)
 
     def first(self, kind: Kind) -> Event | None:
-        return next((event for event in self.events if event.kind is kind), None)
+        return self.firsts.get(kind)
 
     def has(self, kind: Kind) -> bool:
-        return self.first(kind) is not None
+        return kind in self.firsts
 
 
 @dataclass(frozen=True, slots=True)

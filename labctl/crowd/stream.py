@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from itertools import count
 
@@ -75,7 +74,7 @@ class Stream:
         self._wire = Wire(
             target, f"/xmpp-websocket?{query}", on_text=self._on_text, on_end=self._end
         )
-        self._nonzas: deque[Element] = deque()
+        self._nonzas: list[Element] = []  # never more than two
         self._waiting: asyncio.Future[None] | None = None
         self._pending: dict[str, asyncio.Future[Element]] = {}
         self._callbacks: dict[str, Callable[[Element], None]] = {}
@@ -170,7 +169,7 @@ class Stream:
             self._check_alive()
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
-        return self._nonzas.popleft()
+        return self._nonzas.pop(0)
 
     # Incoming.
 

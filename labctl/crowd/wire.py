@@ -18,9 +18,14 @@ from labctl.crowd.target import Target
 from labctl.crowd.websocket import CUT, NO_CODE, WebSocket, WebSocketError
 
 READ_SIZE = 64 * 1024
+PIECE = 2 * 1024  # a memory BIO never shrinks: what it was given at once, it keeps
 # One loop reads one connection at a time, so that all may share these.
 _inbox = memoryview(bytearray(READ_SIZE))
 _plain = memoryview(bytearray(READ_SIZE))
+
+
+def _nobody(words: str) -> None:
+    """Nobody listens any more."""
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -102,13 +107,17 @@ class Wire(asyncio.BufferedProtocol):
         return _inbox
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._in.write(_inbox[:nbytes])
-        self._pump()
+        for start in range(0, nbytes, PIECE):
+            self._in.write(_inbox[start : min(start + PIECE, nbytes)])
+            self._pump()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(f"the connection was cut ({exc})" if exc else "the connection was cut")
         if not self._closed.done():
             self._closed.set_result(None)
+        # Without this circle the memory is free at once, TLS's tens of kB with it.
+        self._on_text = self._on_end = _nobody
+        self._transport = None
 
     # From bytes to frames.
 

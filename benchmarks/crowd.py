@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Two thousand visitors in one room, held for a minute, and what each costs this machine.
+
+    bin/labctl up --lab benchmark --jvbs 1 --visitors 1
+    .venv/bin/python benchmarks/crowd.py --lab benchmark [--visitors 2000] [--rate 20] [--hold 60]
+
+Memory is the growth of this process from before the first joins until all are in the room, divided
+by their number; CPU time is that of this process.  Nodes and crowd share the machine's cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import secrets
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from labctl.cli.crowdtable import Lines, print_figures  # noqa: E402  after the path is known
+from labctl.crowd import Target  # noqa: E402
+from labctl.crowd.figures import Figures  # noqa: E402
+from labctl.crowd.run import Plan, Stage, run_crowd, spare_collector  # noqa: E402
+from labctl.crowd.sync import new_loop  # noqa: E402
+from labctl.workdir import Workdir  # noqa: E402
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+class Watch:
+    """Passes on how the crowd goes, and notes time, CPU and memory at each stage's beginning."""
+
+    def __init__(self, room: str) -> None:
+        self.lines = Lines(room)
+        self.marks: dict[Stage, tuple[float, float, int]] = {}
+
+    def __call__(self, stage: Stage, figures: Figures) -> None:
+        self.lines(stage, figures)
+        if stage not in self.marks:
+            self.marks[stage] = (time.monotonic(), cpu(), resident())
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lab", required=True, help="a running lab with a vnode")
+    parser.add_argument("--participants", type=int, default=3)
+    parser.add_argument("--visitors", type=int, default=2000)
+    parser.add_argument("--rate", type=float, default=20, help="how many begin a second at most")
+    parser.add_argument("--hold", type=float, default=60, help="seconds")
+    options = parser.parse_args()
+    workdir = Workdir.of(options.lab)
+    target = Target.of(workdir.load_topology(), workdir)
+    plan = Plan(options.participants, options.visitors, options.hold, options.rate)
+    watch = Watch(f"benchmark-{secrets.token_hex(3)}")
+    target.context()
+    spare_collector()
+    began, spent, empty, load = time.monotonic(), cpu(), resident(), os.getloadavg()[0]
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        outcome = runner.run(run_crowd(target, watch.lines.room, plan, show=watch))
+    print_figures(outcome.figures)
+    if Stage.HOLDING in watch.marks:
+        held, used, full = watch.marks[Stage.HOLDING]
+        left, then, _ = watch.marks.get(Stage.LEAVING, (held, used, full))
+        print(f"all in after {held - began:.0f} s, {plan.total / (held - began):.1f} a second")
+        print(f"memory: {(full - empty) / plan.total / 1000:.1f} kB a participant")
+        entry, stay = (used - spent) / plan.total, (then - used) / max(left - held, 0.1)
+        print(f"CPU time: {entry * 1000:.1f} ms a participant to come in, ", end="")
+        print(f"{stay * 100:.0f} % of a core while they stay")
+    print(f"load average before {load:.1f}, after {os.getloadavg()[0]:.1f}")
+    return 0 if outcome.figures.well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
