@@ -41,7 +41,7 @@ def spec_options(function: F) -> F:
         click.option("--network", metavar="CIDR", help="The lab's network."),
         click.option("--provider", metavar="NAME", help="What runs the machines: docker."),
         click.option("--packages", metavar="SOURCE",
-                     help="auto, stand-ins, jitsi[:CHANNEL] or debs:DIR."),
+                     help="auto, stand-ins, jitsi[:CHANNEL|:FILE], debs:DIR or debs:FILES."),
         lab_option,
     ]  # fmt: skip
     for option in reversed(options):
