@@ -164,10 +164,11 @@ def render_fault(fault: Fault, spot: Spot, *, host: IPv4Address) -> str:
         case ClockOff(seconds):
             return _clock(seconds)
         case Squeeze(mib):
-            # The restart is part of it: cgroup v1 refuses a limit below what is used already.
+            # Stopped first: cgroup v1 refuses a limit below what is used already.
             return (
+                f"systemctl stop {unit}\n"
                 f"systemctl set-property --runtime {unit} MemoryMax={mib}M\n"
-                f"systemctl restart --no-block {unit}"
+                f"systemctl start --no-block {unit}"
             )
 
 
