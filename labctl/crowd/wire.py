@@ -18,7 +18,7 @@ from labctl.crowd.target import Target
 from labctl.crowd.websocket import CUT, NO_CODE, WebSocket, WebSocketError
 
 READ_SIZE = 64 * 1024
-PIECE = 2 * 1024  # a memory BIO never shrinks: what it was given at once, it keeps
+PIECE = 1024  # a memory BIO never shrinks: what it was given at once, it keeps
 # One loop reads one connection at a time, so that all may share these.
 _inbox = memoryview(bytearray(READ_SIZE))
 _plain = memoryview(bytearray(READ_SIZE))
@@ -75,17 +75,14 @@ class Wire(asyncio.BufferedProtocol):
     def send(self, text: str) -> None:
         """Send one frame; silently nothing on a connection that has ended."""
         if not self._ended and self._ws.open:
-            self._tls.write(self._ws.text(text.encode()))
-            self._write()
+            self._write(self._ws.text(text.encode()))
 
     async def close(self, *, grace: float, last: str = "") -> None:
         """Close the WebSocket in order, after a `last` frame; after `grace` seconds cut it."""
         if not self._ended and self._ws.open:
-            self._tls.write(
-                self._ws.text(last.encode()) + self._ws.close() if last else self._ws.close()
-            )
+            farewell = self._ws.text(last.encode()) if last else b""
+            self._write(farewell + self._ws.close())
             self._ended = True
-            self._write()
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._closed), grace)
         self._ended = True
@@ -140,8 +137,7 @@ class Wire(asyncio.BufferedProtocol):
             self._write()
             return False
         self._handshaken = True
-        self._tls.write(self._ws.request(self._target.domain, self._path))
-        self._write()
+        self._write(self._ws.request(self._target.domain, self._path))
         return True
 
     def _read(self) -> None:
@@ -175,10 +171,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def _answer(self) -> None:
         """Pongs, and what follows from a close frame."""
-        if self._ws.out:
-            self._tls.write(b"".join(self._ws.out))
-            self._ws.out.clear()
-        self._write()  # TLS may have something to say as well
+        self._write(b"".join(self._ws.out))  # TLS may have something to say as well
+        self._ws.out.clear()
         if self._ws.close_code is not None:
             self._end(self._why_closed())
             if self._transport is not None:
@@ -197,12 +191,14 @@ class Wire(asyncio.BufferedProtocol):
         words = f" '{self._ws.close_reason}'" if self._ws.close_reason else ""
         return f"the server closed the WebSocket with code {code}{words}"
 
-    def _write(self) -> None:
-        if not self._out.pending:
-            return
-        data = self._out.read()
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+    def _write(self, plain: bytes = b"") -> None:
+        """Send what TLS has to say, and `plain` through it."""
+        parts = [self._out.read()] if self._out.pending else []
+        for start in range(0, len(plain), PIECE):
+            self._tls.write(plain[start : start + PIECE])
+            parts.append(self._out.read())
+        if parts and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(parts))
 
     def _end(self, reason: str) -> None:
         """Report the end once; whoever still waits for the upgrade hears of it too."""
