@@ -193,6 +193,8 @@ class DrillResult:
     verdict: Verdict
     seconds: float
     reason: str = ""
+    began: float = 0.0
+    """Seconds since 1970 when it was begun, by the clock of the machine that runs labctl."""
     hit: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     moments: tuple[Moment, ...] = ()

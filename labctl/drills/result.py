@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import shorten
 from typing import Any
 
 from labctl.drills.faults import describe
-from labctl.drills.model import Drill, DrillResult, Moment, Verdict, Who
+from labctl.drills.model import Drill, DrillResult, Mark, Moment, Verdict, Who
+
+NEWCOMERS = (Mark.NEWCOMER_IN, Mark.NEWCOMER_OUT)
+DETAIL = 180
+"""Characters of what a newcomer met; JSON has all of them."""
 
 WORDS = {
     Verdict.EXPECTED: "as expected",
@@ -37,6 +42,7 @@ def result_to_json(result: DrillResult) -> dict[str, Any]:
         **drill_to_json(result.drill),
         "verdict": str(result.verdict),
         "reason": result.reason,
+        "began": round(result.began, 3),
         "seconds": round(result.seconds, 2),
         "hit": list(result.hit),
         "stand_ins": list(result.stand_ins),
@@ -129,5 +135,7 @@ def _course(moments: Iterable[Moment]) -> str:
     for mark in dict.fromkeys(each.mark for each in found):
         times = [each.at for each in found if each.mark is mark]
         more = f" (and {len(times) - 1} more)" if len(times) > 1 else ""
-        words.append(f"{mark} {times[0]:.1f} s{more}")
+        why = next((f": {each.detail}" for each in found if each.mark is mark), "")
+        told = shorten(why, DETAIL, placeholder=" ...") if mark in NEWCOMERS else ""
+        words.append(f"{mark} {times[0]:.1f} s{more}{told}")
     return " · ".join(words)

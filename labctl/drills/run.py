@@ -52,6 +52,7 @@ def _result(show: Show, *, began: float, trouble: str, health: Health) -> DrillR
         verdict=verdict,
         seconds=seconds,
         reason=trouble,
+        began=time.time() - seconds,
         hit=tuple(dict.fromkeys(s.name for spots in show.places.values() for s in spots)),
         findings=findings,
         moments=moments,
