@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 
 from labctl.report.model import Excerpt, LogLine
 
 MARGIN_SECONDS = 2.0
 """Shown before a test began and after it ended; Prosody's lines are exact to a second only."""
-MOST_LINES = 80
+MOST_LINES = 40
 MOST_BEFORE = 12
 RECENT_SECONDS = 300.0
 """How far back warnings may matter to a test that names nothing."""
@@ -28,6 +29,7 @@ _LOUD = re.compile(
     r"|connection closed|denied|not found",
     re.IGNORECASE,
 )
+_IDENTIFIER = re.compile(r"\b(?=\w*\d)[\w-]+")
 _WORD = re.compile(r"[\w@.-]+")
 
 
@@ -70,7 +72,7 @@ def excerpt(
         return is_about and not is_noise(entry) and is_loud(entry)
 
     backwards = (entries[index] for index in range(first - 1, -1, -1))
-    before = list(islice(filter(matters, backwards), MOST_BEFORE))
+    before = list(islice(_first_of_each_kind(filter(matters, backwards)), MOST_BEFORE))
     return Excerpt(
         start=start,
         end=end,
@@ -114,9 +116,41 @@ def is_loud(entry: LogLine) -> bool:
 def _most_telling(entries: Sequence[LogLine], *, most: int) -> list[LogLine]:
     if len(entries) <= most:
         return list(entries)
-    # Later lines first among equals: a test ends soon after what makes it fail.
+    # One of each kind before a second one; later lines first among equals, because a test ends
+    # soon after what makes it fail.
+    nth = _counted_by_kind(entries)
     order = sorted(
         range(len(entries)),
-        key=lambda index: (entries[index].level == "info", not is_loud(entries[index]), -index),
+        key=lambda at: (
+            nth[at],
+            entries[at].level == "info",
+            not is_loud(entries[at]),
+            -at,
+        ),
     )
     return [entries[index] for index in sorted(order[:most])]
+
+
+def _kind(entry: LogLine) -> tuple[str, ...]:
+    """Lines of one kind differ in numbers and identifiers only."""
+    return entry.node, entry.source, entry.level, _IDENTIFIER.sub("", entry.text)
+
+
+def _counted_by_kind(entries: Sequence[LogLine]) -> list[int]:
+    """For each line how many of its kind come after it, but for few: two are as good as one."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    found = [0] * len(entries)
+    for index in range(len(entries) - 1, -1, -1):
+        kind = _kind(entries[index])
+        found[index] = seen[kind] // 2
+        seen[kind] += 1
+    return found
+
+
+def _first_of_each_kind(entries: Iterable[LogLine]) -> Iterator[LogLine]:
+    seen = set()
+    for entry in entries:
+        kind = _kind(entry)
+        if kind not in seen:
+            seen.add(kind)
+            yield entry

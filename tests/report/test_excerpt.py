@@ -33,6 +33,23 @@ def test_loud_lines_stay_when_there_are_too_many() -> None:
     assert list(found.lines) == sorted(found.lines, key=lambda entry: entry.time)
 
 
+def test_a_rare_line_is_not_lost_among_many_loud_ones() -> None:
+    entries = [line(i / 1000, f"reconnecting in {i} s", level="warning") for i in range(200)]
+    entries[7] = line(0.007, "calm, and the only one of its kind")
+    found = excerpt(entries, start=0, end=1)
+    assert entries[7] in found.lines and len(found.lines) == MOST_LINES
+
+
+def test_what_repeats_stands_once_before() -> None:
+    entries = [line(0, "Stopped the bridge")]
+    entries += [line(1 + i, f"reconnecting in: {i} seconds") for i in range(50)]
+    found = excerpt(entries, start=100, end=101, nodes={"jms"})
+    assert [entry.text for entry in found.before] == [
+        "Stopped the bridge",
+        "reconnecting in: 49 seconds",
+    ]
+
+
 def test_what_the_suite_itself_caused_is_left_out() -> None:
     found = excerpt(merge(LOGS), start=START + 1, end=START + 2)
     assert [entry.source for entry in found.lines] == ["prosody", "systemd", "jicofo"]
