@@ -38,6 +38,9 @@ def test_drift() -> None:
     entry = {"nodes": ["jms"], "area": "jicofo", "where": "", "name": "jicofo.x"}
     changed = {**entry, "packaged": 1, "placed": None}
     meant = {**entry, "name": "jicofo.y", "where": "v1", "packaged": "a", "placed": "b"}
+    made_up = {**changed, "name": "nick", "packaged": "21c2d51c-2ae2-4c0c-ad1f-8b1a3e0f5d2c"}
+    found = parse_drift({"unknown": [made_up], "intended": []})
+    assert [each.text for each in found] == ['jicofo nick: "<id>" -> null']
     found = parse_drift({"unknown": [changed], "intended": [{**meant, "reason": "r"}]})
     assert [(each.text, each.judged) for each in found] == [
         ("jicofo jicofo.x: 1 -> null", False),
