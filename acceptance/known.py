@@ -42,10 +42,8 @@ JOURNAL = (
 """Warnings and worse in the journal since boot, the kernel's left out (it is not the node's)."""
 
 LOGS = (
-    Known(r"Can not invite participant, no bridge available", "an outage or drill; see brewery"),
-    Known(r"Reconnected without resuming, give up and stop", "Prosody was restarted in use"),
+    Known(r"SEVERE: \[\d+\] \[room=", "a call that went wrong in a drill; see visitors"),
     Known(r"Failed to (connect/login|allocate)|No caps nodeVer found", "an outage or drill"),
-    Known(r"A new bridge was selected, but Octo is disabled", "jicofo #1050, see regressions"),
     Known(r"Health check failed in|unable to (leave|join)", "a drill"),
     Known(r"polls.*Error initializing module|module 'polls'", "upstream names a module it removed"),
     Known(r"\[error\].*(connect|recv|send)\(\) failed", "a vnode or Prosody was restarted"),

@@ -5,14 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from labctl.crowd import Target
+from labctl.crowd import CrowdError, Target
 
 SECONDS = 10
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -44,7 +45,7 @@ class Reply:
 
 
 def ask(target: Target, path: str, *, data: Mapping[str, Any] | None = None) -> Reply:
-    """GET a path of the site, or POST data as JSON."""
+    """GET a path of the site, or POST data as JSON.  Errors: CrowdError where nothing answers."""
     door = _Door(target)
     try:
         body = None if data is None else json.dumps(data)
@@ -53,6 +54,10 @@ def ask(target: Target, path: str, *, data: Mapping[str, Any] | None = None) -> 
         answer = door.getresponse()
         text = answer.read().decode(errors="replace")
         return Reply(answer.status, answer.getheader("Content-Type", ""), text)
+    except (OSError, http.client.HTTPException) as error:
+        where = f"https://{target.domain}{path}"
+        said = error or type(error).__name__
+        raise CrowdError(f"Node 'jms' gave no answer at {where}: {said}.") from error
     finally:
         door.close()
 
@@ -71,7 +76,16 @@ def talk(target: Target, domain: str, *frames: str) -> list[str]:
     """Open an XMPP stream to a domain, send frames one by one, and give what came back.
 
     Each frame waits for one answer; the stream's own <open/> and features come first.
+    Errors: CrowdError where nothing answers, or what answers is no stream.
     """
+    try:
+        return _talk(target, domain, frames)
+    except (OSError, WebSocketException) as error:
+        said = error or type(error).__name__
+        raise CrowdError(f"Node 'jms' opened no stream to '{domain}': {said}.") from error
+
+
+def _talk(target: Target, domain: str, frames: Sequence[str]) -> list[str]:
     raw = socket.create_connection((str(target.address), target.port), SECONDS)
     uri = f"wss://{target.domain}/xmpp-websocket"
     context = target.context()
