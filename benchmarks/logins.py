@@ -36,6 +36,7 @@ from labctl.crowd.sync import new_loop  # noqa: E402
 from labctl.ssh import run_on  # noqa: E402
 from labctl.workdir import Workdir  # noqa: E402
 
+AT_ONCE = 20
 START = 10  # logins of the run whose CPU time counts as that of starting
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 # Without these Erlang's schedulers spin for a while before they sleep.
@@ -82,12 +83,20 @@ async def log_in(target: Target, vnode: str) -> None:
 
 
 async def log_in_at(target: Target, vnode: str, *, logins: int, rate: float) -> None:
+    """Begin so many a second; with rate 0, AT_ONCE at a time as fast as the lab takes them."""
     loop = asyncio.get_running_loop()
     began = loop.time()
+    places = asyncio.Semaphore(logins if rate else AT_ONCE)
+
+    async def one() -> None:
+        async with places:
+            await log_in(target, vnode)
+
     async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         for index in range(logins):
-            await asyncio.sleep(began + index / rate - loop.time())
-            group.create_task(log_in(target, vnode))
+            if rate:
+                await asyncio.sleep(began + index / rate - loop.time())
+            group.create_task(one())
 
 
 def child(options: argparse.Namespace) -> None:
@@ -199,6 +208,11 @@ def main() -> None:
             for what, figures in found.items():
                 figures.append(bench.per_login(what, options.logins))
     medians = {what: statistics.median(figures) for what, figures in found.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"the crowd alone, {AT_ONCE} at once")
+        bench = Bench(Workdir.of(options.lab), Path(folder), 0)
+        alone = [bench.per_login("crowd", options.logins) for _ in range(options.rounds)]
+        medians["alone"] = statistics.median(alone)
     for what, median in medians.items():
         print(f"{what:<6} median {median:.2f} ms a login, {1000 / median:.0f} a second and core")
     print(f"crowd / tsung: {medians['crowd'] / medians['tsung']:.2f}")
