@@ -31,6 +31,7 @@ def counters(room: str) -> Iterator[Show]:
             get_renderable=board.render,
             console=Terminal(stderr=True, highlight=False),
             refresh_per_second=REFRESHES,
+            transient=True,  # the table at the end says it all again
         ):
             yield board
     else:
