@@ -103,7 +103,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Where the full room is needed it fills while other tests run."""
     lab = session.config.stash.get(LAB, None)
-    if lab is not None and any("full_room" in fixtures_of(item) for item in session.items):
+    if lab is None or isinstance(lab.facts["jms"], str):
+        return
+    if any("full_room" in fixtures_of(item) for item in session.items):
         target = Target.of(lab.topology, lab.workdir)
         session.config.stash[FILLING] = Filling(target, lab.topology.max_participants)
 
@@ -183,13 +185,15 @@ def vnode_holders(topology: Topology) -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def jms(lab: Lab) -> Host:
-    """The JMS over ssh, as root."""
+    """The JMS over ssh, as root; where it is silent, that is said once and not waited for again."""
+    gathering.of(lab.facts, "jms")
     return lab.hosts["jms"]
 
 
 @pytest.fixture(scope="session")
 def target(lab: Lab) -> Target:
     """The crowd's door: nginx on the JMS, verified against the lab's CA."""
+    gathering.of(lab.facts, "jms")
     return Target.of(lab.topology, lab.workdir)
 
 
@@ -201,7 +205,7 @@ def scans(lab: Lab) -> Scans:
 
 
 @pytest.fixture(scope="module")
-def full_room(request: pytest.FixtureRequest) -> Iterator[FullRoom]:
+def full_room(request: pytest.FixtureRequest, target: Target) -> Iterator[FullRoom]:
     """`max_participants` joined one after another, then three more."""
     with request.config.stash[FILLING].full() as found:
         yield found

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
-from labctl.crowd import StanzaError, Target
+from labctl.crowd import CrowdError, StanzaError, Target
 from labctl.crowd.stream import Stream
 from labctl.crowd.sync import wait
 from labctl.crowd.xml import CLIENT, MUC, PING, Element, element, error_of, local
 
 SECONDS = 10
+T = TypeVar("T")
 REGISTER = "jabber:iq:register"
 
 
@@ -21,13 +23,12 @@ class Stranger:
     def __init__(self, target: Target, *, vnode: str | None = None) -> None:
         self._presences: asyncio.Queue[Element] = asyncio.Queue()
         query = f"room=stranger&vnode={vnode}" if vnode else "room=stranger"
-        self._stream, self.jid = wait(
-            asyncio.wait_for(self._login(target, target.host(vnode), query), SECONDS)
-        )
+        self._domain = target.host(vnode)
+        self._stream, self.jid = self._within(self._login(target, self._domain, query))
 
     def enter(self, room: str) -> str:
         """The error condition that a room answers, or 'joined'."""
-        return wait(asyncio.wait_for(self._enter(room), SECONDS))
+        return self._within(self._enter(room))
 
     def ping(self, domain: str) -> str:
         """The error condition that comes back from a domain, or 'answered'."""
@@ -41,6 +42,12 @@ class Stranger:
 
     def close(self) -> None:
         wait(self._stream.close())
+
+    def _within(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            return wait(asyncio.wait_for(work, SECONDS))
+        except TimeoutError:
+            raise CrowdError(f"'{self._domain}' did not answer within {SECONDS} s.") from None
 
     async def _login(self, target: Target, domain: str, query: str) -> tuple[Stream, str]:
         stream = Stream(
@@ -65,7 +72,7 @@ class Stranger:
                 return error.condition
             return done
 
-        return wait(asyncio.wait_for(ask(), SECONDS))
+        return self._within(ask())
 
     def _take(self, stanza: Element) -> None:
         if local(stanza.tag) == "presence":

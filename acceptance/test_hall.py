@@ -99,8 +99,9 @@ def test_visitor_comes_to_the_stage_and_goes_back(talk: Talk) -> None:
     listener.leave()
     [again] = crowd.join(1, deadline=SECONDS, options=LISTENER)
     assert (again.view().role, again.view().vnode) == ("visitor", vnode)
-    alone = jicofo.wait_value(lambda: speaker.view().others, frozenset(), seconds=SECONDS)
-    assert alone == frozenset()
+    nobody: frozenset[str] = frozenset()
+    alone = jicofo.wait_value(lambda: speaker.view().others, nobody, seconds=SECONDS)
+    assert alone == nobody
 
 
 def test_promotion_is_the_servers_to_give(talk: Talk, target: Target) -> None:
