@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from labctl.drills.model import Act, Drill, Expectation, Finding, Moment, Verdict, Who
 
+NOT_JUDGED = "not judged"
 NOBODY = "nobody this is about was there"
 
 
@@ -29,7 +30,7 @@ def judge_one(
     """How one expectation came out."""
     here = [each for each in moments if each.act == act]
     if not is_due(expectation, here):
-        seen = f"not judged, because '{expectation.only_if}' was not seen"
+        seen = f"{NOT_JUDGED}, because '{expectation.only_if}' was not seen"
         return Finding(act, expectation.says, Verdict.EXPECTED, seen)
     mine = [each for each in here if each.mark is expectation.mark]
     times = first_times(expectation, mine, subjects=subjects)

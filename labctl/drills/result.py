@@ -7,6 +7,7 @@ from textwrap import shorten
 from typing import Any
 
 from labctl.drills.faults import describe
+from labctl.drills.judge import NOT_JUDGED
 from labctl.drills.model import Drill, DrillResult, Mark, Moment, Verdict, Who
 
 NEWCOMERS = (Mark.NEWCOMER_IN, Mark.NEWCOMER_OUT)
@@ -95,7 +96,9 @@ def render_result(result: DrillResult) -> str:
     ]
     lines += [f"  | {line}" for line in render_timeline(result)]
     if drill.weakness and result.verdict is Verdict.EXPECTED:
-        lines.append(f"  Upstream's weakness: {drill.weakness}")
+        shown = not any(each.seen.startswith(NOT_JUDGED) for each in result.findings)
+        chance = "" if shown else " (it did not show this time)"
+        lines.append(f"  Upstream's weakness{chance}: {drill.weakness}")
     if drill.weakness and result.verdict is Verdict.BETTER:
         lines.append(f"  Upstream used to be weak here: {drill.weakness}")
     if result.repaired:

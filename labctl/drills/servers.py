@@ -56,11 +56,10 @@ PROSODY_IN_USE = Drill(
     watched="the call, Jicofo and the bridges",
     upstream="all streams are closed and participants must rejoin; Jicofo ends the conference "
     "('Reconnected without resuming, give up and stop.') and leaves its rooms only after 15 s, so "
-    "the brewery is empty for more than 20 s.  When Prosody happens to close Jicofo's stream last, "
-    "Jicofo sees everybody leave and is back at once",
+    "the brewery is empty for more than 20 s.  When Prosody happens to close the participants' "
+    "streams before Jicofo's, Jicofo sees everybody leave and is back at once",
     weakness="With a call running, a restart of Prosody costs more than 20 s without any bridge: "
     "Jicofo first waits 15 s for rooms that are gone.",
-    people=6,
     budget=90,
     acts=(
         Act(
