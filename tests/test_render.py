@@ -87,8 +87,9 @@ def test_relays_render_octo_websockets_and_their_locations(tmp_path: Path) -> No
     assert bridge["videobridge.relay.relay-id"] == "jvb1"
     assert bridge["videobridge.websockets.server-id"] == "jvb1"
     site = text(found["jms"], "/etc/nginx/sites-available/meet.lab.internal.conf")
-    assert "/colibri-ws/jvb/" in site
-    assert "http://192.168.56.106:9090/colibri-ws/jvb1/" in site
+    for bridge_name, address in (("jvb", "192.168.56.105"), ("jvb1", "192.168.56.106")):
+        block = site.partition(f"location /colibri-ws/{bridge_name}/ {{")[2].partition("}")[0]
+        assert f"proxy_pass http://{address}:9090;" in block
 
 
 def test_no_template_turns_verification_off(tmp_path: Path) -> None:
