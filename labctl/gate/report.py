@@ -62,30 +62,36 @@ def _table(gate: Gate) -> Iterator[str]:
     sides = _sides(gate)
     yield _row("", [f"{side.label} {side.source}" for side in sides])
     for name in sorted({name for side in sides for name in side.packages}):
-        yield _row(name, [_version(side, name) for side in sides])
+        yield _row(name, [version_text(side, name) for side in sides])
     for part, texts in (
-        ("tests", [_count(side, "tests", side.tests) for side in sides]),
-        ("drills", [_count(side, "drills", side.drills) for side in sides]),
-        ("drift", [_lines(side, "drift", side.drift, of="differences") for side in sides]),
-        ("warnings and errors", [_lines(side, "logs", side.logs, of="kinds") for side in sides]),
+        ("tests", [count_text(side, "tests", side.tests) for side in sides]),
+        ("drills", [count_text(side, "drills", side.drills) for side in sides]),
+        ("drift", [lines_text(side, "drift", side.drift, of="differences") for side in sides]),
+        (
+            "warnings and errors",
+            [lines_text(side, "logs", side.logs, of="kinds") for side in sides],
+        ),
     ):
         if any(side.tests is not None for side in sides):
             yield _row(part, texts)
 
 
-def _version(side: Side, name: str) -> str:
+def version_text(side: Side, name: str) -> str:
+    """A package's version on one side, and whether it is a stand-in."""
     mark = " STAND-IN" if name in side.stand_ins else ""
     return f"{side.packages.get(name, '-')}{mark}"
 
 
-def _count(side: Side, part: str, cases: Sequence[Case] | None) -> str:
+def count_text(side: Side, part: str, cases: Sequence[Case] | None) -> str:
+    """How many of a side's tests or drills came out how, or why none was tried."""
     if cases is None:
         return _not_tried(side, part)
     counts = {outcome: sum(case.outcome is outcome for case in cases) for outcome in Outcome}
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
 
-def _lines(side: Side, part: str, lines: Sequence[Any] | None, *, of: str) -> str:
+def lines_text(side: Side, part: str, lines: Sequence[Any] | None, *, of: str) -> str:
+    """How many lines of a kind a side has, or why nobody looked."""
     return _not_tried(side, part) if lines is None else f"{len(lines)} {of}"
 
 
@@ -95,12 +101,15 @@ def _not_tried(side: Side, part: str) -> str:
 
 def _timings(timings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for timing in timings:
-        cells = [_cell(timing[label]) for label in ("candidate", "baseline") if timing[label]]
+        cells = [
+            summary_text(timing[label]) for label in ("candidate", "baseline") if timing[label]
+        ]
         verdict = timing["verdict"] if timing["baseline"] else ""
         yield _row(f"{timing['phase']}, seconds", cells, tail=verdict)
 
 
-def _cell(summary: Mapping[str, Any]) -> str:
+def summary_text(summary: Mapping[str, Any]) -> str:
+    """The median of a phase in seconds, with the least, the most and how often."""
     count = len(summary["runs"])
     noise = f" ({summary['least']:.1f}-{summary['most']:.1f}, {count} runs)" if count > 1 else ""
     return f"{summary['median']:.1f}{noise}"

@@ -11,6 +11,7 @@ from typing import Any
 from labctl.gate.compare import judge
 from labctl.gate.junit import render_junit
 from labctl.gate.model import Gate, Side
+from labctl.gate.page import render_page
 from labctl.gate.report import render_text
 from labctl.gate.side import SideJob, try_side
 from labctl.progress import Progress
@@ -67,7 +68,7 @@ def plan_sides(plan: Plan) -> list[SideJob]:
 
 
 def run_gate(plan: Plan, *, progress: Progress) -> Gate:
-    """Try the sides, judge, and write gate.json, gate.txt and junit.xml to the report's folder.
+    """Try the sides, judge, and write the report's files (`save_report`) to its folder.
 
     When the baseline does not get to its end the candidate is not tried: there is nothing to
     hold it against.
@@ -88,7 +89,8 @@ def run_gate(plan: Plan, *, progress: Progress) -> Gate:
 
 
 def save_report(gate: Gate, folder: Path) -> None:
-    """Write the report's files; labctl's page and other programs start from gate.json."""
+    """Write the report's files; other programs start from gate.json."""
     write_json(folder / "gate.json", gate.to_json())
     write_file(folder / "junit.xml", render_junit(gate))
+    write_file(folder / "gate.html", render_page(gate))
     write_file(folder / "gate.txt", render_text(gate, folder=folder) + "\n")

@@ -42,15 +42,20 @@ class Package:
     nodes: tuple[str, ...]
 
 
-def render_page(report: Report) -> str:
-    """The report as HTML; every text in it is escaped, drawings excepted, which escape theirs."""
-    environment = Environment(
+def page_environment() -> Environment:
+    """Where the templates of HTML pages are read: escaping, and strict about names."""
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def render_page(report: Report) -> str:
+    """The report as HTML; every text in it is escaped, drawings excepted, which escape theirs."""
+    environment = page_environment()
     environment.filters |= {"clock": _clock, "moment": _moment, "seconds": seconds}
     topology = Topology.from_json(report.topology)
     return environment.get_template("report.html.j2").render(

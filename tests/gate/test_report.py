@@ -6,6 +6,7 @@ from pathlib import Path
 
 from labctl.gate.compare import judge
 from labctl.gate.model import Trouble
+from labctl.gate.page import render_page
 from labctl.gate.report import render_text
 from labctl.gate.run import Plan, plan_sides, save_report
 from tests.gate.sides import FAILED, case, make_side
@@ -46,7 +47,31 @@ def test_package_that_failed_is_named_with_what_shows_it() -> None:
 
 def test_files_of_the_report(tmp_path: Path) -> None:
     save_report(judge(make_side()), tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"gate.json", "gate.txt", "junit.xml"}
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {"gate.html", "gate.json", "gate.txt", "junit.xml"}
+
+
+def test_page_has_the_verdict_the_sides_and_what_decided_all_escaped() -> None:
+    failed = case("test_hall", FAILED, "<b>nobody</b> saw the stage")
+    gate = judge(
+        make_side(tests=(failed, case("test_ok")), stand_ins=("jicofo",)),
+        make_side("baseline", tests=(case("test_hall"), case("test_ok"))),
+    )
+    page = render_page(gate)
+    assert '<span class="word">fail</span>' in page
+    assert "What decided (" in page
+    assert "&lt;b&gt;nobody&lt;/b&gt; saw the stage" in page
+    assert "<strong>STAND-INS.</strong> jicofo" in page
+    assert page.count("<table>") == 3
+    assert "http://" not in page and "https://" not in page and "<script" not in page
+
+
+def test_page_of_a_side_that_did_not_get_to_its_end() -> None:
+    trouble = Trouble("images", "The bake failed.", packages=False, hint="Try again.")
+    page = render_page(judge(make_side(trouble=trouble, tests=None)))
+    assert '<span class="word">could not judge</span>' in page
+    assert "could not be tried in phase &#39;images&#39;" in page or "phase 'images'" in page
+    assert "Try again." in page
 
 
 def test_sides_have_labs_of_their_own_and_the_flags_of_both(tmp_path: Path) -> None:
