@@ -37,6 +37,9 @@ JOURNAL = (
         r"jicofo\.service: (Found left-over process|This usually indicates unclean)",
         "a restart: Jicofo's script does not wait for the end of the old process",
     ),
+    Known(
+        r"cgroup compatibility translation|Failed to set 'memory", "the drill 'memory', cgroups v1"
+    ),
     Known(r"turnserver.*(A peer IP 192\.0\.2\.1 denied|Cannot find credentials)", "test_turn"),
 )
 """Warnings and worse in the journal since boot, the kernel's left out (it is not the node's)."""
@@ -45,6 +48,12 @@ LOGS = (
     Known(r"SEVERE: \[\d+\] \[room=", "a call that went wrong in a drill; see visitors"),
     Known(r"Failed to (connect/login|allocate)|No caps nodeVer found", "an outage or drill"),
     Known(r"Health check failed in|unable to (leave|join)", "a drill"),
+    Known(
+        r"updateParticipant request timed out|Cannot grant ownership", "Prosody restarted in a call"
+    ),
+    Known(
+        r"Error connecting|Failed to login\. Disconnecting", "a bridge that was up before Prosody"
+    ),
     Known(r"polls.*Error initializing module|module 'polls'", "upstream names a module it removed"),
     Known(r"\[error\].*(connect|recv|send)\(\) failed", "a vnode or Prosody was restarted"),
     Known(r"\[error\].*upstream (prematurely closed|timed out)", "a vnode or Prosody was stopped"),
