@@ -48,12 +48,8 @@ LOGS = (
     Known(r"SEVERE: \[\d+\] \[room=", "a call that went wrong in a drill; see visitors"),
     Known(r"Failed to (connect/login|allocate)|No caps nodeVer found", "an outage or drill"),
     Known(r"Health check failed in|unable to (leave|join)", "a drill"),
-    Known(
-        r"updateParticipant request timed out|Cannot grant ownership", "Prosody restarted in a call"
-    ),
-    Known(
-        r"Error connecting|Failed to login\. Disconnecting", "a bridge that was up before Prosody"
-    ),
+    Known(r"updateParticipant request timed out|Cannot grant ownership", "Prosody was restarted"),
+    Known(r"Error connecting|Failed to login\. Disconnecting", "a bridge before Prosody"),
     Known(r"polls.*Error initializing module|module 'polls'", "upstream names a module it removed"),
     Known(r"\[error\].*(connect|recv|send)\(\) failed", "a vnode or Prosody was restarted"),
     Known(r"\[error\].*upstream (prematurely closed|timed out)", "a vnode or Prosody was stopped"),
