@@ -1,6 +1,6 @@
 """The whole way, in the order in which a user goes it: up, look, verify, change, halt, destroy.
 
-The tests share one lab and leave it as they found it; the last one destroys it.
+The tests share one lab and leave it as they found it; `test_the_end` destroys it.
 """
 
 from __future__ import annotations
@@ -146,13 +146,3 @@ def test_halt_and_up_bring_the_same_lab_back(lab: Lab) -> None:
     lab.run("up")
     assert lab.run("status", "--json").json()["healthy"]
     assert (lab.path / "secrets.json").read_text() == secrets
-
-
-def test_destroy_leaves_nothing(lab: Lab) -> None:
-    lab.run("destroy", "--lab", lab.name)
-    assert docker("ps", "-a", "-q", *labels(lab)) == ""
-    assert docker("network", "ls", "-q", *labels(lab)) == ""
-    assert not lab.path.exists()
-    again = lab.run("down", check=False)
-    assert again.code == 1
-    assert f"There is no lab '{lab.name}'" in again.err
