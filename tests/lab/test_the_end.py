@@ -1,4 +1,4 @@
-"""What is left of a lab after `destroy`.  The last of this folder's modules: its lab is everybody's."""
+"""What is left of a lab after `destroy`: the last of this folder, whose lab all share."""
 
 from __future__ import annotations
 
