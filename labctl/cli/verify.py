@@ -26,7 +26,7 @@ def verify_command(pytest_args: tuple[str, ...], report: Path | None, lab: str |
     """Run the acceptance tests against the lab; the exit status is pytest's own.
 
     What follows is for pytest: '-m MARKER' chooses (ports, services, brewery, visitors,
-    failover ...), '-k WORD' finds.
+    failover ...), '-k WORD' finds, a file of acceptance/ runs alone.
 
     \b
     labctl verify

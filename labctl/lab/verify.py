@@ -16,14 +16,15 @@ RESULTS = "LABCTL_RESULTS"
 
 
 def verify(workdir: Workdir, pytest_args: Sequence[str], *, record: bool = False) -> int:
-    """Run `acceptance/` with further arguments for pytest; returns pytest's exit status.
+    """Run `acceptance/`, or the files that the arguments for pytest name; pytest's exit status.
 
     With `record` the run leaves in the lab's folder what `labctl.lab.report` makes a report of.
     Errors: LabError when there is no lab.
     """
     workdir.load_topology()
-    suite = ("-m", "pytest", ROOT / "acceptance", "--rootdir", ROOT)
-    argv: list[str | Path] = [sys.executable, *suite, *pytest_args]
+    suite = () if any(map(_is_place, pytest_args)) else (ROOT / "acceptance",)
+    argv: list[str | Path] = [sys.executable, "-m", "pytest", *suite, "--rootdir", ROOT]
+    argv += pytest_args
     env = {"LABCTL_WORKDIR": str(workdir.path), "PYTHONPATH": str(ROOT)}
     if record:
         _refuse_second_junit(pytest_args)
@@ -31,6 +32,11 @@ def verify(workdir: Workdir, pytest_args: Sequence[str], *, record: bool = False
         argv += ["-p", PLUGIN, f"--junitxml={files.junit}"]
         env[RESULTS] = str(files.results)
     return pass_through(argv, cwd=ROOT, env=env)
+
+
+def _is_place(word: str) -> bool:
+    """Whether an argument names a file or a test of the suite, which then is all that runs."""
+    return not word.startswith("-") and (ROOT / word.partition("::")[0]).is_file()
 
 
 def _refuse_second_junit(pytest_args: Sequence[str]) -> None:
