@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from labctl.drills.journal import journal_path
 from labctl.model import Node, Topology
 from labctl.ready.probe import NodeState
-from labctl.ready.signals import judge
+from labctl.ready.signals import Signal, judge
 from labctl.ready.wait import probe_all
 from labctl.vagrant import RUNNING, VagrantMachines
 from labctl.workdir import Workdir
@@ -22,6 +23,10 @@ def read_status(workdir: Workdir) -> dict[str, Any]:
     for node in topology.nodes:
         states.setdefault(node.name, NodeState(error=f"the machine is {machines[node.name]}"))
     missing = [signal for signal in judge(topology, states) if not signal.ok]
+    if journal_path(workdir).is_file():
+        missing.append(
+            Signal("drill", False, "one was cut off, or runs now; 'labctl up' undoes it")
+        )
     return {
         "lab": topology.lab,
         "provider": str(topology.provider),
