@@ -25,7 +25,7 @@ def read_status(workdir: Workdir) -> dict[str, Any]:
     missing = [signal for signal in judge(topology, states) if not signal.ok]
     if journal_path(workdir).is_file():
         missing.append(
-            Signal("drill", False, "one was cut off, or runs now; 'labctl up' undoes it")
+            Signal("drill", False, "one runs, or was cut off: 'labctl up' undoes it")
         )
     return {
         "lab": topology.lab,
