@@ -26,6 +26,7 @@ VERBS = {
     "verify": "verify",
     "crowd": "crowd",
     "drift": "drift",
+    "contract": "contract",
     "report": "verify",
     "drill": "drill",
     "blip": "blip",
