@@ -10,6 +10,7 @@ from labctl.contract.judge import judge
 from labctl.contract.probe import SIZE, VERSIONS, ask_node
 from labctl.contract.table import PARTICIPANTS, Entry, Kind
 from labctl.contract.talk import conference, seen_by
+from labctl.crowd.errors import CrowdError
 from labctl.model import Topology
 from labctl.progress import Progress
 from labctl.waiting import Deadline, wait_until
@@ -17,6 +18,8 @@ from labctl.workdir import Workdir
 
 SETTLE_SECONDS = 8.0
 """How long the last lines of a conference may take to be written after everybody left."""
+
+NO_CONFERENCE = "the conference did not come about"
 
 Answers = dict[str, dict[str, str]]
 """Node -> entry (or `versions`, `size <log>`) -> what was answered."""
@@ -33,11 +36,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A whole check: findings, entries that this lab cannot show, versions by node and package."""
+    """A whole check: findings, entries that this lab cannot show, versions by node and package.
+
+    `silence` says why the conference did not come about; empty where it did.
+    """
 
     findings: tuple[Finding, ...]
     skipped: Mapping[str, str]
     versions: Mapping[str, Mapping[str, str]]
+    silence: str = ""
 
     @property
     def broken(self) -> list[Finding]:
@@ -49,7 +56,8 @@ def check_lab(
 ) -> Checked:
     """Check the entries against the lab.
 
-    Errors: LabError when a node does not answer or the conference does not come about.
+    A conference that does not come about is a finding of every entry that needs it.
+    Errors: LabError when a node does not answer.
     """
     skipped = _not_here(topology, entries)
     entries = [entry for entry in entries if entry.id not in skipped]
@@ -58,11 +66,17 @@ def check_lab(
     before = _ask(workdir, topology, still, offsets={})
     findings = [finding for entry in still for finding in _judge_each(topology, entry, before)]
     talked = [entry for entry in entries if entry.conference]
+    silence = ""
     if talked:
         progress("contract", f"{len(talked)} entries, around a short conference")
-        findings += _around_conference(workdir, topology, talked, before=before)
+        try:
+            findings += _around_conference(workdir, topology, talked, before=before)
+        except CrowdError as error:
+            # What was found without it is worth telling all the same.
+            silence = error.message
+            findings += [Finding(entry, PARTICIPANTS, (NO_CONFERENCE,)) for entry in talked]
     versions = {node: _versions(answers[VERSIONS]) for node, answers in before.items()}
-    return Checked(tuple(findings), skipped, versions)
+    return Checked(tuple(findings), skipped, versions, silence)
 
 
 def _not_here(topology: Topology, entries: Iterable[Entry]) -> dict[str, str]:

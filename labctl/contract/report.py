@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labctl.contract.check import Checked, Finding
+from labctl.contract.check import NO_CONFERENCE, Checked, Finding
 from labctl.standins import VERSION_PREFIX
 
 
@@ -27,6 +27,7 @@ def contract_data(checked: Checked, *, lab: str) -> dict[str, Any]:
             for finding in checked.findings
         ],
         "skipped": dict(checked.skipped),
+        "no_conference": checked.silence,
     }
 
 
@@ -34,7 +35,13 @@ def render_contract(checked: Checked) -> str:
     """The check for people: packages, then every difference with its source."""
     packages = sorted({finding.entry.package for finding in checked.findings})
     lines = [_package_line(package, checked) for package in packages]
+    if checked.silence:
+        mute = [finding for finding in checked.broken if finding.problems == (NO_CONFERENCE,)]
+        said = checked.silence.partition(". Last frame")[0]
+        lines += ["", f"{NO_CONFERENCE}, so {len(mute)} entries do not hold:", f"    {said}"]
     for (name, problems), nodes in _grouped(checked.broken).items():
+        if problems == (NO_CONFERENCE,):
+            continue
         entry = next(one.entry for one in checked.broken if one.entry.id == name)
         lines += ["", f"{entry.package} {entry.kind} {name} on {', '.join(nodes)}"]
         lines += [f"    {problem}" for problem in problems]

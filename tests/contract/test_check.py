@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from labctl.contract.check import Checked, Finding
+from labctl.contract.check import NO_CONFERENCE, Checked, Finding
 from labctl.contract.probe import parse_answers, render_script, with_names
 from labctl.contract.report import contract_data, render_contract
 from labctl.contract.table import Entry, Kind, load_table
@@ -62,3 +62,16 @@ def test_a_difference_is_told_once_with_its_nodes_and_source() -> None:
     assert "not checked: a.v: no vnode" in text
     data = contract_data(checked, lab="x")
     assert not data["good"] and len(data["entries"]) == 3
+
+
+def test_a_conference_that_fails_is_told_once() -> None:
+    one = entry("a.talk", Kind.LOG, file="/x", message="y")
+    findings = [
+        Finding(replace(one, id=f"a.talk-{index}"), "participants", (NO_CONFERENCE,))
+        for index in range(3)
+    ]
+    checked = Checked(tuple(findings), {}, {}, "Participant 'x' did not join. Last frame: <iq/>")
+    text = render_contract(checked)
+    assert text.count(NO_CONFERENCE) == 1 and "so 3 entries do not hold" in text
+    assert "did not join" in text and "<iq/>" not in text
+    assert "0 of 3 entries hold." in text
