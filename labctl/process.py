@@ -22,7 +22,6 @@ from labctl.errors import LabError
 TAIL_LINES = 12
 
 _running: set[subprocess.Popen[str]] = set()
-_detached: list[subprocess.Popen[bytes]] = []
 
 
 class ProcessError(LabError):
@@ -183,8 +182,8 @@ def spawn(argv: Sequence[str | Path], *, log: Path) -> int:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # Kept, so that Python does not warn of a child that nobody waits for: that is meant here.
-    _detached.append(child)
+    # Nobody waits for it: that is meant here, and Python need not warn of it.
+    child.returncode = 0
     return child.pid
 
 
