@@ -24,9 +24,7 @@ def read_status(workdir: Workdir) -> dict[str, Any]:
         states.setdefault(node.name, NodeState(error=f"the machine is {machines[node.name]}"))
     missing = [signal for signal in judge(topology, states) if not signal.ok]
     if journal_path(workdir).is_file():
-        missing.append(
-            Signal("drill", False, "one runs, or was cut off: 'labctl up' undoes it")
-        )
+        missing.append(Signal("drill", False, "one runs, or was cut off: 'labctl up' undoes it"))
     return {
         "lab": topology.lab,
         "provider": str(topology.provider),
