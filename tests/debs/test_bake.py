@@ -26,6 +26,8 @@ from tests.repository import Signer, publish, served
 
 needs = [name for name in ("docker", "packer", "dpkg-deb", "gpg") if shutil.which(name) is None]
 pytestmark = [
+    # Makes the base where it is missing.
+    pytest.mark.usefixtures("jms_image"),
     pytest.mark.engine,
     pytest.mark.slow,
     pytest.mark.skipif(bool(needs), reason=f"needs {', '.join(needs)}"),
