@@ -15,8 +15,8 @@ from testinfra.host import Host
 
 from acceptance import remote, scripts
 from labctl.model import Node, Role
+from labctl.ready.probe import split_sections
 
-MARK = "=== "
 TIME = "%Y %b %d %H:%M:%S"
 
 UNITS_OF_ROLE = {
@@ -124,7 +124,7 @@ def gather(nodes: Sequence[Node], hosts: Mapping[str, Host]) -> dict[str, Facts 
             result = remote.run(hosts[node.name], script_for(node))
         except remote.SilentNodeError as error:
             return error.message
-        sections = _sections(result.stdout)
+        sections = split_sections(result.stdout)
         if "listeners" in sections:
             return parse_facts(node.name, sections)
         said = (result.stderr.strip() or result.stdout.strip()).splitlines()
@@ -161,17 +161,6 @@ def of(facts: Mapping[str, Facts | str], node: str) -> Facts:
     if isinstance(found, str):
         pytest.fail(found, pytrace=False)
     return found
-
-
-def _sections(output: str) -> dict[str, list[str]]:
-    sections: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in output.splitlines():
-        if line.startswith(MARK):
-            current = sections.setdefault(line.removeprefix(MARK), [])
-        else:
-            current.append(line)
-    return sections
 
 
 def _parse_unit(lines: Sequence[str]) -> Unit:

@@ -95,7 +95,7 @@ def probe(workdir: Workdir, node: Node, *, timeout: float = 15.0) -> NodeState:
         result = run_on(workdir, node.name, _script(node), timeout=timeout, check=False)
     except LabError as error:
         return NodeState(error=error.message)
-    sections = _sections(result.output)
+    sections = split_sections(result.output)
     if not sections:
         said = (result.errors or result.output).strip().splitlines()
         return NodeState(error=said[-1] if said else f"ssh ended with status {result.code}")
@@ -138,7 +138,8 @@ def _script(node: Node) -> str:
     return script + "".join(_ERRORS.format(unit=unit, file=file) for unit, file in logs.items())
 
 
-def _sections(output: str) -> dict[str, list[str]]:
+def split_sections(output: str) -> dict[str, list[str]]:
+    """The lines of a script's output below each title; a title's line begins with MARK."""
     sections: dict[str, list[str]] = {}
     current: list[str] = []
     for line in output.splitlines():

@@ -6,7 +6,6 @@ looks at it (`labctl.spec.hocon`), because pyhocon is loose about types, keys an
 """
 
 from labctl.spec.build import load_spec, spec_from_data
-from labctl.spec.keys import DOCUMENTED_KEYS
 from labctl.spec.packages import parse_packages
 
-__all__ = ["DOCUMENTED_KEYS", "load_spec", "parse_packages", "spec_from_data"]
+__all__ = ["load_spec", "parse_packages", "spec_from_data"]

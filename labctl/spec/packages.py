@@ -60,7 +60,6 @@ def want_packages(fields: Fields, *, base: Path) -> Packages:
     """`packages`: a source word, or an object; relative paths are under `base`."""
     value = fields.values.get("packages")
     if isinstance(value, str):
-        fields.seen.add("packages")
         inner = Fields.of(parse_packages(value), fields.problems, fields.key("packages"))
     else:
         inner = want_object(fields, "packages")

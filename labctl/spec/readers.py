@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
 from typing import Any, TypeVar
@@ -32,7 +32,6 @@ class Fields:
     values: Mapping[str, Any]
     problems: list[Problem]
     path: str = ""
-    seen: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, data: Mapping[str, Any], problems: list[Problem], path: str = "") -> Fields:
@@ -45,7 +44,6 @@ class Fields:
         self.problems.append(Problem(self.key(name), message, hint))
 
     def get(self, name: str) -> Any:
-        self.seen.add(name)
         return self.values.get(name)
 
     def refuse_unknown(self, known: Sequence[str]) -> None:
