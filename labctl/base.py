@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl import process
+from labctl.capabilities import ImageKind
 from labctl.debian import Mirror, Release, render_settings, render_sources, source_lines
+from labctl.imageplan import RECIPES
 from labctl.packer import TEMPLATES
 
-SCRIPTS = (TEMPLATES / "scripts" / "base.sh", TEMPLATES / "scripts" / "container.sh")
+SCRIPTS = tuple(TEMPLATES / name for name in RECIPES[ImageKind.CONTAINER].base)
 BASE_SECONDS = 900.0
 IMPORT_CHANGES = ("ENV container=docker", 'CMD ["/lib/systemd/systemd"]')
 # A tree in memory would be quicker, but half a gigabyte of a small machine's memory is too much,

@@ -75,8 +75,11 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def jms_image() -> str:
     """The image of role jms on stand-ins: it holds every program that reads what is rendered."""
+    from labctl.dockerimages import DOCKER_IMAGES
     from labctl.images import ensure_images
     from labctl.model import Packages, PackageSource, Role
+    from labctl.progress import silent
 
     packages = Packages(source=PackageSource.STAND_INS)
-    return ensure_images([Role.JMS], packages, progress=lambda *_: None)[Role.JMS]
+    found = ensure_images([Role.JMS], packages, store=DOCKER_IMAGES, progress=silent)
+    return found[Role.JMS]

@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 import click
 
+from labctl.errors import UsageError
 from labctl.lab.current import current_lab
+from labctl.model import Provider
 from labctl.progress import NOTICE, Progress
 from labctl.workdir import Workdir
 
@@ -35,6 +37,24 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(
         function
     )
+
+
+def provider_option(function: F) -> F:
+    """`--provider NAME`, for verbs that look at one provider or at all of them."""
+    return click.option(
+        "--provider", metavar="NAME", help="This provider only; all where it is not given."
+    )(function)
+
+
+def parse_provider(name: str | None) -> Provider | None:
+    """The provider of that name, None for none.  Errors: UsageError."""
+    if name is None:
+        return None
+    try:
+        return Provider(name)
+    except ValueError:
+        known = ", ".join(Provider)
+        raise UsageError(f"There is no provider '{name}'.", hint=f"There are: {known}.") from None
 
 
 def workdir_of(lab: str | None) -> Workdir:

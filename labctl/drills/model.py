@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from labctl.capabilities import Ability
 from labctl.drills.faults import Fault
 
 
@@ -80,7 +81,7 @@ class Need(StrEnum):
     FAR_BRIDGE = "a bridge on a node of its own"
     VNODE = "a vnode"
     TWO_VNODES = "two vnodes"
-    OWN_CLOCK = "a clock of the node's own"
+    OWN_CLOCK = Ability.OWN_CLOCK.value
 
 
 class Probe(StrEnum):
