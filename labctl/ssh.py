@@ -20,7 +20,7 @@ from labctl.model import Node, Topology
 from labctl.process import ProcessError, Result, exec_over, run
 from labctl.progress import Progress, silent
 from labctl.sshkeys import USER_KEY
-from labctl.waiting import Deadline, wait_until
+from labctl.waiting import Deadline, scaled, wait_until, whole
 from labctl.workdir import Workdir, write_file
 
 USER = "vagrant"
@@ -67,7 +67,7 @@ def render_config(workdir: Workdir, topology: Topology) -> str:
         "  ControlMaster auto\n"
         f'  ControlPath "{control_dir(workdir)}/%h"\n'
         "  ControlPersist 60\n"
-        "  ConnectTimeout 5\n"
+        f"  ConnectTimeout {whole(5)}\n"
         "  ServerAliveInterval 5\n"
         "  ServerAliveCountMax 3\n"
         "  LogLevel ERROR\n"
@@ -105,10 +105,11 @@ def run_on(
     """Run a command on a node: text goes to its shell as it is, a list word by word.
 
     Errors: LabError when the node does not answer (whatever `check` says), ProcessError when
-    the command fails while `check` is set or `timeout` seconds pass.
+    the command fails while `check` is set or `timeout` seconds pass, scaled by the patience.
     """
     text = _shell_text(command, sudo=sudo)
     argv: list[str | Path] = ["ssh", "-F", workdir.ssh_config, "-T", node, text]
+    timeout = None if timeout is None else scaled(timeout)
     result = run(argv, stdin=stdin, timeout=timeout, check=False, log=log, on_line=on_line)
     if result.code == UNREACHABLE:
         said = (result.errors or result.output).strip().splitlines()[-1:]
@@ -181,7 +182,7 @@ def _wait_banner(
 
     def greeted() -> bool:
         nonlocal last
-        first, last = last is None, _knock(address, timeout=KNOCK_SECONDS)
+        first, last = last is None, _knock(address, timeout=scaled(KNOCK_SECONDS))
         if first and last:
             on_silence()
         return not last

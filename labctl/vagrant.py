@@ -22,7 +22,7 @@ from labctl.progress import Progress, silent
 from labctl.providers import facts_of
 from labctl.ssh import close_masters, ensure_config, wait_ssh
 from labctl.sshkeys import ensure_keys
-from labctl.waiting import Deadline, wait_until
+from labctl.waiting import Deadline, set_patience, wait_until
 from labctl.workdir import ROOT, Workdir
 
 RUNNING = "running"
@@ -83,6 +83,8 @@ class VagrantMachines:
     def up(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
         wanted = self._select(nodes)
         wait_unlocked(self._lock, deadline=Deadline.after(ORPHAN_SECONDS))
+        self._workdir.save_machines(self._facts.vagrant_data(self._workdir, self._topology))
+        set_patience(self._workdir.patience)
         ensure_keys(self._workdir, self._topology)
         ensure_config(self._workdir, self._topology)
         self._prepare(progress)
@@ -127,7 +129,6 @@ class VagrantMachines:
         return config
 
     def _prepare(self, progress: Progress) -> None:
-        self._workdir.save_machines(self._facts.vagrant_data(self._workdir, self._topology))
         removed = self._facts.prepare(self._workdir, self._topology, self._known_ids())
         for name, why in removed.items():
             progress("machines", f"removed: {why}", node=name)

@@ -121,6 +121,12 @@ class Workdir:
             return {}
         return data if isinstance(data, dict) else {}
 
+    @property
+    def patience(self) -> float:
+        """By how much deadlines are longer for this lab (`labctl.waiting`); 1 where not said."""
+        found = self.load_machines().get("patience", 1.0)
+        return max(1.0, float(found)) if isinstance(found, int | float) else 1.0
+
     def save_machines(self, data: Mapping[str, Any]) -> None:
         write_json(self.machines_file, dict(data))
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from labctl.waiting import set_patience
 
 PROGRAMS = ("programs", "engine", "lab")
 SOCKETS = ("sockets", "engine", "lab")
@@ -64,6 +67,13 @@ def _state_apart(
     if is_marked(request, ("lab",)):
         return
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(autouse=True)
+def _patience_of_its_own() -> Iterator[None]:
+    """A lab's patience is the process's: one test's must not be the next one's."""
+    yield
+    set_patience(1.0)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from labctl.errors import UsageError
 from labctl.lab.current import current_lab
 from labctl.model import Provider
 from labctl.progress import NOTICE, Progress
+from labctl.waiting import set_patience
 from labctl.workdir import Workdir
 
 NOTICE_WIDTH = 78
@@ -58,8 +59,10 @@ def parse_provider(name: str | None) -> Provider | None:
 
 
 def workdir_of(lab: str | None) -> Workdir:
-    """The working directory of the lab that the user means."""
-    return Workdir.of(lab or current_lab())
+    """The working directory of the lab that the user means; its patience is ours from now on."""
+    workdir = Workdir.of(lab or current_lab())
+    set_patience(workdir.patience)
+    return workdir
 
 
 @contextmanager
