@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from labctl.dockerimages import label_problems, layer_problems, read_layers
+from labctl.dockerimages import DOCKER_IMAGES, label_problems, layer_problems, read_layers
+from labctl.imagestore import Image
+from labctl.process import run
 
 PACKAGES = '{"jicofo":{"version":"1.0","source":"jitsi"}}'
 
@@ -85,3 +87,29 @@ def test_a_missing_layer_is_told(tmp_path: Path) -> None:
 def test_labels(labels: dict[str, str], problems: list[str]) -> None:
     found = image(**{f"labctl.{key}": value for key, value in labels.items()})
     assert label_problems("labctl/jms:0a", found) == problems
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+def test_a_real_image_is_good_and_says_what_it_holds(jms_image: str) -> None:
+    assert jms_image in DOCKER_IMAGES.local()
+    assert DOCKER_IMAGES.verify(jms_image) == []
+    shown = DOCKER_IMAGES.show(jms_image)
+    assert (shown["reference"], shown["role"]) == (jms_image, "jms")
+    assert shown["packages"]["jicofo"]["source"] == "stand-ins"
+    assert DOCKER_IMAGES.packages(jms_image)["prosody"].version.startswith("13.")
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+def test_a_real_image_under_another_name_is_not_good_and_can_go(jms_image: str) -> None:
+    other = "labctl/jms:renamed-by-a-test"
+    run(["docker", "tag", jms_image, other])
+    try:
+        [problem] = DOCKER_IMAGES.verify(other)
+        assert problem.startswith("It is called 'renamed-by-a-test'")
+    finally:
+        gone = DOCKER_IMAGES.remove([Image(other, "jms", "", 0)])
+    assert [image.reference for image in gone] == [other]
+    assert DOCKER_IMAGES.verify(other) == [f"The Docker engine has no image '{other}'."]
+    assert jms_image in DOCKER_IMAGES.local()
