@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from labctl.bakeinput import origin_of
 from labctl.base import SCRIPTS
 from labctl.model import Role
 from labctl.packages import MAIN_PACKAGES, Origin, PackageSet
-from labctl.packer import origin_of
 from labctl.standins import VERSION_PREFIX
 from labctl.workdir import ROOT
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from labctl import process
 from labctl.baking import DOCKER_HINT
-from labctl.packer import KEPT_PREFIX
+from labctl.containerbake import KEPT_PREFIX
 from labctl.workdir import ROOT
 
 LABS = ROOT / ".lab"

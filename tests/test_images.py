@@ -91,7 +91,7 @@ def test_other_local_packages_count_for_all_roles() -> None:
         ("build.pkr.hcl", ["jms", "jvb", "visitors"]),
         ("scripts/base.sh", ["base", "jms", "jvb", "visitors"]),
         ("scripts/container.sh", ["base", "jms", "jvb", "visitors"]),
-        ("plugins/docker.pkr.hcl", []),
+        ("entry/plugins/plugins.pkr.hcl", []),
     ],
 )
 def test_a_changed_file_changes_what_is_made_with_it(
