@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl import process
+from labctl.capabilities import ImageKind
 from labctl.debian import Mirror, Release
+from labctl.imageplan import RECIPES
 from labctl.packer import TEMPLATES
 from labctl.tree import TreeJob, make_tree
 
-SCRIPTS = (TEMPLATES / "scripts" / "base.sh", TEMPLATES / "scripts" / "container.sh")
+SCRIPTS = tuple(TEMPLATES / name for name in RECIPES[ImageKind.CONTAINER].base)
 IMPORT_CHANGES = ("ENV container=docker", 'CMD ["/lib/systemd/systemd"]')
 
 

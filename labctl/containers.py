@@ -16,6 +16,7 @@ from labctl.dockercommand import LAB_LABEL, NODE_LABEL, WORKDIR_LABEL, docker, l
 from labctl.dockernetwork import ensure_network, network_name, remove_network
 from labctl.errors import LabError
 from labctl.model import Node, Topology
+from labctl.process import run
 from labctl.workdir import Workdir, write_file
 
 STATES = {"running": "running", "exited": "stopped", "created": "stopped", "dead": "stopped"}
@@ -128,6 +129,13 @@ def halt(workdir: Workdir, nodes: Iterable[str]) -> None:
     """Stop nodes together, each in order; after 20 s the engine kills what still runs."""
     names = [container_name(workdir.lab, node) for node in nodes]
     docker("stop", "-t", str(STOP_SECONDS), *names)
+
+
+def read_console(workdir: Workdir, node: str) -> str:
+    """What a node's container printed; empty where there is none."""
+    command = ["docker", "logs", "--tail", "50", container_name(workdir.lab, node)]
+    said = run(command, check=False, timeout=20)
+    return said.output if said.code == 0 else ""
 
 
 def remove_containers(ids: Iterable[str]) -> None:

@@ -105,7 +105,7 @@ def ask_engine() -> Asked:
     return asked
 
 
-def ensure_engine(*, progress: Progress) -> Engine:
+def ensure_engine(progress: Progress) -> Engine:
     """An engine that answers; it is started where none does.
 
     Tried in turn: systemd, the init script, `dockerd` itself.  Errors: LabError with the

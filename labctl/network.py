@@ -14,6 +14,7 @@ from typing import Any
 from labctl.errors import LabError
 from labctl.model import HOST_OFFSET
 from labctl.process import run
+from labctl.waiting import Deadline, wait_until
 
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 """RFC 1918."""
@@ -165,6 +166,28 @@ def prove_local(addresses: Collection[IPv4Address], network: IPv4Network) -> str
         if problem := stray(address, route, network=network, device=owners[0]):
             raise LabError(problem, hint="Look at 'ip route' and 'ip rule' for a VPN's routes.")
     return owners[0]
+
+
+def wait_local(
+    addresses: Collection[IPv4Address], network: IPv4Network, *, deadline: Deadline
+) -> None:
+    """Wait for what `prove_local` proves, where the network comes up with its first machine.
+
+    Errors: those of `prove_local` when the deadline has passed; nothing is sent before.
+    """
+    last: LabError | None = None
+
+    def proven() -> bool:
+        nonlocal last
+        try:
+            prove_local(addresses, network)
+        except LabError as error:
+            last = error
+            return False
+        return True
+
+    if not wait_until(proven, deadline=deadline, interval=0.2) and last is not None:
+        raise last
 
 
 def stray(address: IPv4Address, route: Route, *, network: IPv4Network, device: str) -> str | None:

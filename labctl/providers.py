@@ -1,13 +1,23 @@
-"""The table of what differs between providers; everything else treats them alike."""
+"""What has to be done differently for each provider: one row each, of functions.
+
+What is known of a provider without looking stands in `labctl.capabilities`.  A new provider is a
+row there and one here; everything else treats all of them alike.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from labctl import containers, dockernetwork
+from labctl import containers, dockerchecks, dockernetwork, engine, hostneeds
+from labctl.checks import Check
+from labctl.dockerimages import DOCKER_IMAGES
 from labctl.errors import LabError
+from labctl.hostneeds import Need
+from labctl.imagestore import ImageStore
 from labctl.model import Provider, Topology
+from labctl.progress import Progress
 from labctl.workdir import Workdir
 
 
@@ -15,35 +25,65 @@ from labctl.workdir import Workdir
 class ProviderFacts:
     """One row of the table.
 
-    `check_network` looks, before anything is built, whether the lab can have its network;
-    `ssh_seconds` is how long a started node may take to answer ssh.
-    `prepare` makes the host ready before Vagrant starts anything (it gets the machine ids that
-    Vagrant remembers and answers which nodes it removed, and why), `clean` removes what is left
-    of a lab, `states` answers faster than `vagrant status`, in its words, `start` and
-    `halt` take nodes that Vagrant has made (it would ask the engine 170 times to start four, and
-    stop them one after another).
+    For a machine:
+
+    - `needs`: what must be installed before anything else here is called.
+    - `ensure`: start what answers for the provider (an engine, a daemon) where it does not run.
+    - `checks`: what doctor asks about the provider; changes nothing.
+    - `images`: who makes and keeps its images.
+
+    For a lab, in the order in which `up` asks:
+
+    - `check_network`: whether the lab can have its network, before anything is built.
+    - `vagrant_data`: what the Vagrantfile must know beside the topology, as plain data for
+      machines.json; `patience` in it is the factor of `labctl.waiting` (1.0 where it is missing).
+    - `prepare`: make the host ready before Vagrant starts anything; it gets the machine ids that
+      Vagrant remembers, by node, and answers which nodes it removed, and why.  machines.json is
+      there when it is called.
+    - `states`: the nodes' states in Vagrant's words, faster than `vagrant status`; a node that
+      is not there may be left out.
+    - `start`, `halt`: start and stop nodes that Vagrant has made (it would stop them one after
+      another, and ask docker 170 times to start four).
+    - `ssh_seconds`: how long a started node may take to greet by ssh on a machine that is not
+      slow; the lab's patience scales it.
+    - `console`: what a node's console or container log said last; empty where there is none.
+    - `clean`: remove what is left of a lab, machines and network.
+
+    All of them raise LabError.
     """
 
     provider: Provider
-    ssh_seconds: float
+    needs: Sequence[Need]
+    ensure: Callable[[Progress], object]
+    checks: Callable[[], list[Check]]
+    images: ImageStore
     check_network: Callable[[Workdir, Topology], object]
+    vagrant_data: Callable[[Workdir, Topology], dict[str, Any]]
     prepare: Callable[[Workdir, Topology, Mapping[str, str]], dict[str, str]]
-    clean: Callable[[Workdir], None]
     states: Callable[[Workdir], dict[str, str]]
     start: Callable[[Workdir, Sequence[str]], None]
     halt: Callable[[Workdir, Sequence[str]], None]
+    ssh_seconds: float
+    console: Callable[[Workdir, str], str]
+    clean: Callable[[Workdir], None]
 
 
 TABLE: Mapping[Provider, ProviderFacts] = {
     Provider.DOCKER: ProviderFacts(
         provider=Provider.DOCKER,
-        ssh_seconds=30.0,
+        needs=hostneeds.DOCKER,
+        ensure=engine.ensure_engine,
+        checks=dockerchecks.check_docker,
+        images=DOCKER_IMAGES,
         check_network=dockernetwork.check_free,
+        vagrant_data=lambda workdir, topology: {},
         prepare=containers.prepare,
-        clean=containers.clean,
         states=containers.read_states,
         start=containers.start,
         halt=containers.halt,
+        ssh_seconds=30.0,
+        console=containers.read_console,
+        clean=containers.clean,
     ),
 }
 

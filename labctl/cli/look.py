@@ -71,7 +71,8 @@ def doctor_command(*, provider: str, network: str, fix: bool, as_json: bool) -> 
             ensure_provider(spec.provider, progress=progress)
     from dataclasses import asdict
 
-    from labctl.doctor import examine, render_checks
+    from labctl.checks import render_checks
+    from labctl.doctor import examine
 
     checks = examine(spec.provider, spec.network)
     click.echo(

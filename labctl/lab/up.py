@@ -54,7 +54,7 @@ def bring_up(
     with timings.phase("images"):
         last = workdir.load_topology() if workdir.exists() else None
         images = ensure_images_of(spec, progress=progress, refresh=refresh, running=last)
-        packages = packages_of(images)
+        packages = packages_of(spec.provider, images)
     with timings.phase("render"):
         topology = resolve(spec).with_images(images)
         render_lab(workdir, topology)

@@ -18,8 +18,8 @@ from labctl import containerbake
 from labctl.bakeinput import BakeInput
 from labctl.debian import load_mirror, load_release
 from labctl.debs import host_architecture
+from labctl.dockerimages import DOCKER_IMAGES
 from labctl.errors import LabError, PackageError
-from labctl.imageplan import plan_images
 from labctl.model import Packages, PackageSource, Role
 from labctl.packages import PackageSet, resolve
 from tests.debs.originals import NOTES, build_original, build_originals
@@ -64,7 +64,7 @@ def set_of(folder: Path, cache: Path) -> PackageSet:
 
 
 def base_of(packages: PackageSet) -> str:
-    base = plan_images([Role.JVB], packages, architecture=host_architecture()).base
+    base = DOCKER_IMAGES.plan([Role.JVB], packages, architecture=host_architecture()).base
     if not docker("images", "--quiet", base).strip():
         pytest.skip(f"the base image '{base}' is not there: 'labctl build' makes it")
     return base
