@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from labctl import base, debian, jitsi, packer, process
+from labctl import base, containerbake, debian, jitsi, packer, process, tree
+from labctl.bakeinput import BakeInput
 from labctl.bakework import explained, fresh_log, in_parallel, scratch_folder
 from labctl.errors import LabError
 from labctl.imageplan import Plan, render_label
@@ -49,7 +50,7 @@ def make_images(
 ) -> None:
     """Make the images of `roles`, and the base where it is missing or to be made anew."""
     packer.check_packer()
-    packer.remove_stale_containers()
+    containerbake.remove_stale_containers()
     check_disk(cache)
     if any(plan.packages.needs_jitsi(role) for role in roles):
         jitsi.check_jitsi(plan.packages.repository)
@@ -67,7 +68,7 @@ def check_disk(cache: Path, *, needed: int = NEEDED_BYTES) -> None:
     root = process.run(
         ["docker", "info", "--format", "{{.DockerRootDir}}"], hint=DOCKER_HINT, timeout=30
     ).output.strip()
-    for path in (Path(root), cache, base.SCRATCH):
+    for path in (Path(root), cache, tree.SCRATCH):
         # A root that is not on this machine cannot be measured from here.
         if path.is_dir() and shutil.disk_usage(path).free < needed:
             free = shutil.disk_usage(path).free // 1_000_000
@@ -87,7 +88,7 @@ def _make_base(plan: Plan, *, site: Site) -> None:
         labels={"labctl.role": "base", "labctl.hash": plan.base.partition(":")[2]},
         log=fresh_log(site.logs / "build-base.log"),
     )
-    with explained(job.log, hint=DISK_HINT), scratch_folder(base.SCRATCH) as scratch:
+    with explained(job.log, hint=DISK_HINT), scratch_folder(tree.SCRATCH) as scratch:
         base.make_base(job, scratch=scratch)
     site.progress("images", f"made '{plan.base}'", node="base")
 
@@ -95,26 +96,23 @@ def _make_base(plan: Plan, *, site: Site) -> None:
 def _make_role(plan: Plan, role: Role, *, site: Site) -> None:
     reference = plan.roles[role]
     site.progress("images", "baking", node=role)
-    bake = packer.Bake(
-        role=role,
+    bake = containerbake.ContainerBake(
+        BakeInput(role, plan.packages, site.mirror, site.release),
         base=plan.base,
-        packages=plan.packages,
-        mirror=site.mirror,
-        release=site.release,
-        container=packer.container_name(role),
+        container=containerbake.container_name(role),
         log=fresh_log(site.logs / f"build-{role}.log"),
     )
     with explained(bake.log, hint=DISK_HINT), scratch_folder(site.cache) as scratch:
-        _name(packer.bake(bake, scratch=scratch), reference, bake=bake)
+        _name(containerbake.bake(bake, scratch=scratch), reference, bake=bake)
     site.progress("images", f"made '{reference}'", node=role)
 
 
-def _name(baked: packer.Baked, reference: str, *, bake: packer.Bake) -> None:
+def _name(baked: containerbake.Baked, reference: str, *, bake: containerbake.ContainerBake) -> None:
     """Give a baked image its labels and then, as the last act, its name."""
     labels = {
         "labctl.role": str(bake.role),
         "labctl.hash": reference.partition(":")[2],
-        "labctl.packages": render_label(baked.versions, packages=bake.packages),
+        "labctl.packages": render_label(baked.versions, packages=bake.given.packages),
     }
     changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
     options = [word for change in changes for word in ("--change", change)]

@@ -13,15 +13,15 @@ from typing import IO, Any
 
 from labctl import process
 from labctl.baking import DOCKER_HINT, make_images
-from labctl.base import SCRATCH
 from labctl.capabilities import ImageKind
+from labctl.containerbake import KEPT_PREFIX
 from labctl.errors import LabError
 from labctl.imageplan import Installed, Plan, packages_to_json, parse_label, plan_images
 from labctl.imagestore import Image
 from labctl.model import Role
 from labctl.packages import PackageSet
-from labctl.packer import KEPT_PREFIX
 from labctl.progress import Progress
+from labctl.tree import SCRATCH
 
 HASH_LABEL, ROLE_LABEL, PACKAGES_LABEL = "labctl.hash", "labctl.role", "labctl.packages"
 SAVE_SECONDS = 600.0

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labctl.bakeinput import origin_of
 from labctl.capabilities import ImageKind
 from labctl.model import Role
 from labctl.packages import MAIN_PACKAGES, Origin, PackageSet
-from labctl.packer import origin_of
 from labctl.standins import VERSION_PREFIX
 from labctl.workdir import ROOT
 
@@ -45,7 +45,7 @@ class Recipe:
 
 
 TEMPLATES = ("build.pkr.hcl", "sources.pkr.hcl", "variables.pkr.hcl")
-SCRIPTS = ("scripts/check.sh", "scripts/clean.sh", "scripts/install.sh", "scripts/keep.sh")
+SCRIPTS = tuple(f"scripts/{name}.sh" for name in ("check", "clean", "finish", "install", "keep"))
 RECIPES: Mapping[ImageKind, Recipe] = {
     ImageKind.CONTAINER: Recipe(
         reference="labctl/{name}:{hash}",
@@ -56,7 +56,8 @@ RECIPES: Mapping[ImageKind, Recipe] = {
         # A Vagrant box's name and a file's: no slash, no colon.
         reference="labctl-{name}-{hash}",
         base=("scripts/base.sh", "scripts/vm.sh", "disk/*"),
-        role=(*SCRIPTS, "scripts/shrink.sh"),
+        role=(*TEMPLATES, *SCRIPTS),
+        release=("suite", "base", "disk"),
     ),
 }
 

@@ -106,7 +106,7 @@ def test_other_local_packages_count_for_all_roles() -> None:
         ("build.pkr.hcl", ["jms", "jvb", "visitors"]),
         ("scripts/base.sh", ["base", "jms", "jvb", "visitors"]),
         ("scripts/container.sh", ["base", "jms", "jvb", "visitors"]),
-        ("plugins/docker.pkr.hcl", []),
+        ("entry/plugins/plugins.pkr.hcl", []),
     ],
 )
 def test_a_changed_file_changes_what_is_made_with_it(
@@ -128,7 +128,8 @@ ALL = ["base", "jms", "jvb", "visitors"]
         ("scripts/container.sh", ALL, []),
         ("scripts/vm.sh", [], ALL),
         ("scripts/install.sh", ALL[1:], ALL[1:]),
-        ("scripts/shrink.sh", [], ALL[1:]),
+        ("scripts/finish.sh", ALL[1:], ALL[1:]),
+        ("disk/make.sh", [], ALL),
     ],
 )
 def test_a_file_renames_the_kind_that_is_made_with_it(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from labctl.bakeinput import PLACEHOLDER_HOST
 from labctl.contract.table import PARTICIPANTS, Entry, Kind
 from labctl.drift.read import KEPT
 from labctl.model import Node, Topology
 from labctl.packages import MAIN_PACKAGES
-from labctl.packer import PLACEHOLDER_HOST
 from labctl.ssh import run_on
 from labctl.waiting import whole
 from labctl.workdir import Workdir
