@@ -26,6 +26,8 @@ STATES = {"running": "running", "exited": "stopped", "created": "stopped", "dead
 STOP_SECONDS = 20
 """As in the Vagrantfile: eight Prosodys need 6 s to end in order."""
 
+CONSOLE_SECONDS = 20.0
+
 RESOLV_CONF = "# A lab has no name server; /etc/hosts holds its names.\nnameserver 127.0.0.1\n"
 """For the nodes.  Where nothing listens, an answer comes at once.  Docker's own forwarder would
 not answer where this machine has no name server, and glibc, which asks for an IPv6 address even
@@ -132,10 +134,18 @@ def halt(workdir: Workdir, nodes: Iterable[str]) -> None:
 
 
 def read_console(workdir: Workdir, node: str) -> str:
-    """What a node's container printed; empty where there is none."""
-    command = ["docker", "logs", "--tail", "50", container_name(workdir.lab, node)]
-    said = run(command, check=False, timeout=20)
-    return said.output if said.code == 0 else ""
+    """What a node's container said last; empty where there is none.
+
+    A systemd that runs says nothing on the container's own output, so that its journal is read.
+    """
+    name = container_name(workdir.lab, node)
+    journal = ["docker", "exec", name, "journalctl", "-b", "--no-pager", "-o", "short-monotonic"]
+    for command in (["docker", "logs", "--tail", "50", name], [*journal, "-n", "50"]):
+        said = run(command, check=False, timeout=CONSOLE_SECONDS)
+        text = f"{said.output}{said.errors}" if said.code == 0 else ""
+        if text.strip():
+            return text
+    return ""
 
 
 def remove_containers(ids: Iterable[str]) -> None:

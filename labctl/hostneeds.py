@@ -119,9 +119,8 @@ DISKS = (
         "xorriso", ("xorriso",), "makes the disc that tells a node who it is", version=("-version",)
     ),
 )
-QEMU = Need("qemu-system-x86_64", ("qemu-system-x86",), "runs virtual machines")
 LIBVIRT = (
-    QEMU,
+    Need("qemu-system-x86_64", ("qemu-system-x86",), "runs virtual machines"),
     Need("libvirtd", ("libvirt-daemon-system",), "keeps the virtual machines"),
     Need(
         "libvirt's QEMU driver",

@@ -95,6 +95,7 @@ def render_only(spec: Spec, *, workdir: Workdir) -> Topology:
     A lab that runs keeps its topology: its trees are what the next `up` would place.  The spec's
     provider is settled.
     """
+    refuse_change(spec, workdir=workdir)
     topology = resolve(spec)
     render_lab(workdir, topology)
     if not workdir.exists():
