@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from labctl.containers import Container, outdated, parse_containers
-from labctl.dockernetwork import Network, bridge_name, parse_networks
+from labctl.dockernetwork import Network, parse_networks
 from labctl.layout import resolve
 from labctl.model import Role, Size, Spec
+from labctl.network import bridge_name
 from labctl.workdir import Workdir
 
 CPUS = min(2, os.cpu_count() or 1)
