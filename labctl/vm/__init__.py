@@ -1,0 +1,1 @@
+"""Virtual machines: disks, baking, boot gate, seeds, boxes."""
