@@ -41,7 +41,8 @@ def describe_failure(result: Result) -> LabError:
     """The error for a `VBoxManage` call that failed."""
     # Progress (0%...10%...) goes to standard error, too.
     said = re.sub(r"(?:\d+%\.*)+", "", result.errors)
-    if cause := find_cause(f"{result.output}\n{said}"):
+    # Debian's command warns of a missing kernel module on standard output, whatever it is asked.
+    if cause := find_cause(said) or find_cause(result.output):
         return LabError(cause.message, hint=cause.hint)
     return failure(Result(result.argv, result.code, result.output, said))
 

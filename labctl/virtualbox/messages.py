@@ -28,6 +28,11 @@ NO_DRIVER = Cause(
     " kernel's headers and 'virtualbox-dkms' (or run '/sbin/vboxconfig'); with Secure Boot the"
     " module must be signed.",
 )
+DIED = Cause(
+    "VirtualBox ended while it started a machine.",
+    "Most often its kernel module is missing, or of another version than VirtualBox itself."
+    f" {NO_DRIVER.hint} Else 'VBoxHardening.log' in the machine's folder 'Logs' says more.",
+)
 TAKEN = Cause(
     "Another hypervisor has this machine's VT-x or AMD-V.",
     "KVM takes it as soon as its modules are loaded on newer kernels: stop its machines, then as"
@@ -64,6 +69,7 @@ LOCKED = Cause(
 CAUSES: tuple[tuple[str, Cause], ...] = (
     (r"/dev/vboxdrv|/dev/vboxnetctl|VERR_VM_DRIVER_NOT_|VERR_SUPDRV_|vboxdrv kernel module",
      NO_DRIVER),
+    (r"terminated unexpectedly during startup", DIED),
     (r"VERR_VMX_IN_VMX_ROOT_MODE|VERR_SVM_IN_USE", TAKEN),
     (r"VERR_VMX_MSR_\w*DISABLED|VERR_SVM_DISABLED|VERR_VMX_MSR_LOCKED", DISABLED),
     (r"VERR_VMX_NO_VMX|VERR_SVM_NO_SVM", ABSENT),

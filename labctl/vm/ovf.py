@@ -1,8 +1,10 @@
 """A VirtualBox box from a baked disk: stream-optimised VMDK, OVF 1.0, manifest, Vagrantfile.
 
-The OVF says what a machine is before Vagrant sets the lab's own: Debian, one AHCI controller, two
-Ethernet adapters, no sound, no USB, no floppy.  It has no section of VirtualBox's own format, so
-that every version reads it.
+The OVF says what a machine is before Vagrant sets the lab's own: Debian, one AHCI controller, one
+Ethernet adapter behind NAT, no sound, no USB, no floppy.  It has no section of VirtualBox's own
+format, so that every version reads it.  It has no host-only adapter either: at import VirtualBox
+would join it to any host-only interface that there is, and the image's master would seem to use
+that.
 """
 
 from __future__ import annotations
@@ -26,9 +28,6 @@ CIM_ID = 96
 """DMTF's number for 64-bit Debian in CIM_OperatingSystem.OSType."""
 
 DISK_FORMAT = "http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized"
-NETWORKS = ("NAT", "HostOnly")
-"""Adapters in order; VirtualBox takes their kind from these names."""
-
 ADAPTER = "E1000"
 """What every version of VirtualBox knows in an OVF; the Vagrantfile makes it virtio."""
 
@@ -41,8 +40,8 @@ MTIME = 1767225600
 """Time of every file in a box, so that the same input makes the same archive."""
 
 END_OF_STREAM = bytes(512)
-"""The marker that ends a stream-optimised VMDK.  qemu-img 7.2 leaves it out, and VirtualBox 7.2 then
-refuses some disks (VERR_EOF), depending on their last bytes; a second one does no harm."""
+"""The marker that ends a stream-optimised VMDK.  qemu-img 7.2 leaves it out, and VirtualBox 7.2
+then refuses some disks (VERR_EOF), depending on their last bytes; a second one does no harm."""
 
 DISK_FILE, OVF_FILE, MANIFEST_FILE = "box-disk001.vmdk", "box.ovf", "box.mf"
 
@@ -108,7 +107,6 @@ def render_ovf(disk: Disk, *, reference: str, role: Role, memory_mib: int, cpus:
             disk_file=DISK_FILE,
             disk_format=DISK_FORMAT,
             memory_mib=memory_mib,
-            networks=NETWORKS,
             os_type=OS_TYPE,
             reference=reference,
             role=role,

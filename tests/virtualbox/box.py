@@ -31,10 +31,7 @@ case "$1 ${{2:-}}" in
     echo {version}
     ;;
 "hostonlyif create")
-    inside sh -c 'n=0
-        while [ -e /sys/class/net/vboxnet$n ]; do n=$((n + 1)); done
-        ip link add vboxnet$n type bridge
-        echo "Interface '"'vboxnet$n'"' was successfully created"'
+    inside sh '{programs}/create'
     ;;
 "hostonlyif remove")
     inside ip link del "$3"
@@ -43,6 +40,13 @@ case "$1 ${{2:-}}" in
     inside /usr/lib/virtualbox/VBoxManage "$@"
     ;;
 esac
+"""
+
+CREATE_SCRIPT = """\
+n=0
+while [ -e /sys/class/net/vboxnet$n ]; do n=$((n + 1)); done
+ip link add vboxnet$n type bridge
+echo "Interface 'vboxnet$n' was successfully created"
 """
 
 IP_SCRIPT = """\
@@ -93,8 +97,14 @@ class VirtualBox:
     def write_programs(self) -> None:
         """Make the stand-ins for VBoxManage and ip."""
         self.programs.mkdir()
-        values = {"container": self.container, "log": self.log, "version": VERSION}
+        values = {
+            "container": self.container,
+            "log": self.log,
+            "programs": self.programs,
+            "version": VERSION,
+        }
         for name, text in {"VBoxManage": SCRIPT, "ip": IP_SCRIPT}.items():
             file = self.programs / name
             file.write_text(text.format(**values))
             file.chmod(0o755)
+        (self.programs / "create").write_text(CREATE_SCRIPT)
