@@ -20,6 +20,7 @@ STATES = {"poweroff": "stopped", "aborted": "stopped"}
 """VirtualBox's words for a machine that can be started; others stay as they are."""
 
 LAB_ADAPTER = 2
+MADE_BY = "labctl image "
 
 # What the Vagrantfile writes to each machine; the image comes last of all that it sets, so that a
 # machine without it is known to be half-made.
@@ -52,6 +53,11 @@ class Machine:
 
 def machine_name(lab: str, node: str) -> str:
     return f"labctl-{lab}-{node}"
+
+
+def description_of(reference: str) -> str:
+    """The description that an image's box gives to its master; clones inherit it."""
+    return f"{MADE_BY}{reference}"
 
 
 def machine_of(uuid: str, info: Mapping[str, str], extra: Mapping[str, str]) -> Machine:

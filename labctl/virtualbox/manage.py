@@ -12,6 +12,8 @@ COMMAND = "VBoxManage"
 SECONDS = 60.0
 """How long one call may take; VirtualBox's service starts with the first."""
 
+INACCESSIBLE = "<inaccessible>"
+_SETTING = re.compile(r'(?m)^"?([^"=\n]+)"?=(?:"(.*?)"?|(.*))$')
 ABSENT = re.compile(r"VBOX_E_OBJECT_NOT_FOUND|Could not find a registered machine")
 
 
@@ -39,8 +41,9 @@ def ask(*words: str, timeout: float = SECONDS) -> Result:
 
 def describe_failure(result: Result) -> LabError:
     """The error for a `VBoxManage` call that failed."""
-    # Progress (0%...10%...) goes to standard error, too.
-    said = re.sub(r"(?:\d+%\.*)+", "", result.errors)
+    # Beside its errors it tells its progress (0%...10%...), or how it wants to be called.
+    errors = re.findall(r"(?m)^VBoxManage: error: .*$|^.*Context: .*$", result.errors)
+    said = "\n".join(errors) or result.errors
     # Debian's command warns of a missing kernel module on standard output, whatever it is asked.
     if cause := find_cause(said) or find_cause(result.output):
         return LabError(cause.message, hint=cause.hint)
@@ -54,14 +57,17 @@ def is_absent(result: Result) -> bool:
 
 def parse_vms(text: str) -> dict[str, str]:
     """Machine ids and names from `list vms`; a machine whose files are gone has no name."""
-    found = re.findall(r'(?m)^(?:"(.*)"|<inaccessible>) \{([0-9a-f-]+)\}$', text)
-    return {uuid: name for name, uuid in found}
+    found = re.findall(r'(?m)^"(.*)" \{([0-9a-f-]+)\}$', text)
+    return {uuid: "" if name == INACCESSIBLE else name for name, uuid in found}
 
 
 def parse_info(text: str) -> dict[str, str]:
     """Settings from `showvminfo --machinereadable`."""
-    pairs = re.findall(r'(?m)^"?([^"=\n]+)"?=(?:"(.*)"|(\S*))', text)
-    return {key: quoted or plain for key, quoted, plain in pairs}
+    found: dict[str, str] = {}
+    for key, quoted, plain in _SETTING.findall(text):
+        # The description comes late and may have lines that look like settings.
+        found.setdefault(key, quoted or plain)
+    return found
 
 
 def parse_extradata(text: str) -> dict[str, str]:

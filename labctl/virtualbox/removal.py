@@ -6,8 +6,16 @@ import re
 import time
 from collections.abc import Mapping
 
+from labctl.errors import LabError
 from labctl.process import Result
-from labctl.virtualbox.inventory import Machine, list_names, read_machine, read_machines
+from labctl.virtualbox.inventory import (
+    MADE_BY,
+    Machine,
+    description_of,
+    list_names,
+    read_machine,
+    read_machines,
+)
 from labctl.virtualbox.manage import ask, describe_failure, is_absent
 from labctl.virtualbox.messages import LOCKED, find_cause
 from labctl.waiting import Deadline, wait_until
@@ -73,7 +81,7 @@ def remove_half_made(known: Mapping[str, str]) -> dict[str, str]:
     for uuid, name in names.items():
         if uuid not in known.values() and is_abandoned(name, now=time.time()):
             clone = read_machine(uuid)
-            if clone is not None and clone.description.startswith("labctl image "):
+            if clone is not None and clone.description.startswith(MADE_BY):
                 remove_machine(uuid)
     return removed
 
@@ -87,9 +95,16 @@ def is_abandoned(name: str, *, now: float) -> bool:
 def remove_masters(reference: str) -> int:
     """Remove the machines that clones of an image start from; how many there were.
 
-    Only for an image that no lab uses: VirtualBox refuses while there are clones (LabError).
+    Errors: LabError that names the clones when there are any.  VirtualBox would forget the master
+    in spite of them, and leave its disk behind.
     """
-    masters = [machine for machine in read_machines() if is_master(machine, reference)]
+    kin = [one for one in read_machines() if one.description == description_of(reference)]
+    masters = [machine for machine in kin if is_master(machine, reference)]
+    if clones := [f"'{machine.name}'" for machine in kin if machine not in masters]:
+        raise LabError(
+            f"Machines use the image '{reference}': {', '.join(clones)}.",
+            hint="Destroy their labs first.",
+        )
     for machine in masters:
         remove_machine(machine.id)
     return len(masters)

@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from labctl.errors import LabError
 from labctl.model import Role
 from labctl.process import run
+from labctl.virtualbox.inventory import description_of
 from labctl.workdir import write_file
 
 OS_TYPE = "Debian_64"
@@ -99,7 +100,7 @@ def render_ovf(disk: Disk, *, reference: str, role: Role, memory_mib: int, cpus:
         .get_template("box/box.ovf.j2")
         .render(
             adapter=ADAPTER,
-            annotation=annotation(reference),
+            annotation=description_of(reference),
             capacity=disk.capacity,
             cim_id=CIM_ID,
             cpus=cpus,
@@ -112,11 +113,6 @@ def render_ovf(disk: Disk, *, reference: str, role: Role, memory_mib: int, cpus:
             role=role,
         )
     )
-
-
-def annotation(reference: str) -> str:
-    """The description of every machine that comes from a box; clones inherit it."""
-    return f"labctl image {reference}"
 
 
 def render_vagrantfile(reference: str) -> str:

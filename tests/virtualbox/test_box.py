@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from labctl.virtualbox.inventory import description_of
 from labctl.virtualbox.manage import parse_info
-from labctl.vm.ovf import BASE_MAC, DISK_FILE, MANIFEST_FILE, OVF_FILE, annotation
+from labctl.vm.ovf import BASE_MAC, DISK_FILE, MANIFEST_FILE, OVF_FILE
 from tests.virtualbox.box import VirtualBox
 from tests.virtualbox.conftest import Box
 
@@ -64,7 +65,7 @@ def test_virtualbox_imports_a_box_as_it_was_asked_for(virtualbox: VirtualBox, bo
         virtualbox.manage("unregistervm", box.reference, "--delete")
     wanted = {
         "name": box.reference,
-        "description": annotation(box.reference),
+        "description": description_of(box.reference),
         "ostype": "Debian (64-bit)",
         "memory": str(box.memory_mib),
         "cpus": str(box.cpus),

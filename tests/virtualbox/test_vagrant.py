@@ -1,8 +1,8 @@
 """The Vagrantfile's VirtualBox part, run by the real Vagrant up to the missing kernel driver.
 
 Really executed: Vagrant (this machine's), and by it and by labctl's own code the real VBoxManage
-7.2 of `tests/virtualbox/box.py`: import, snapshot, linked clone, names, adapters, customisations, the
-attached seed, the host-only interface's address and DHCP, `startvm` as far as it goes, removal.
+7.2 of `tests/virtualbox/box.py`: import, snapshot, linked clone, names, adapters, customisations,
+the attached seed, the host-only interface's address and DHCP, `startvm` as far as it goes, removal.
 
 Answered by the stand-in: `--version` (7.0, for Vagrant 2.3.4), and `hostonlyif create` and `remove`
 by a bridge of the same name.  Not executed at all: a machine that runs.
@@ -26,11 +26,11 @@ from labctl.sshkeys import ensure_keys
 from labctl.vagrantcommand import describe_failure
 from labctl.virtualbox import machines, network
 from labctl.virtualbox.claims import load_claims
-from labctl.virtualbox.inventory import lab_machines, machine_name, read_machines
+from labctl.virtualbox.inventory import description_of, lab_machines, machine_name, read_machines
 from labctl.virtualbox.manage import parse_extradata, parse_info
 from labctl.virtualbox.messages import DIED
 from labctl.virtualbox.removal import remove_masters
-from labctl.vm.ovf import BASE_MAC, annotation
+from labctl.vm.ovf import BASE_MAC
 from labctl.workdir import ROOT, Workdir, write_json
 from tests.virtualbox.box import VirtualBox
 from tests.virtualbox.conftest import REFERENCE, Box, need
@@ -143,7 +143,7 @@ def test_a_machine_is_what_the_topology_says(node: str, lab: Lab, virtualbox: Vi
     info, wanted = settings_of(virtualbox, node), lab.topology.node(node)
     assert {
         "name": f"labctl-demo-{node}",
-        "description": annotation(REFERENCE),
+        "description": description_of(REFERENCE),
         "memory": str(SIZE.memory_mib),
         "cpus": str(SIZE.cpus),
         "paravirtprovider": "kvm",
@@ -188,6 +188,12 @@ def test_machines_are_linked_clones_of_one_master(lab: Lab, virtualbox: VirtualB
         parents.add(parent)
     assert len(parents) == 1
     assert "base" not in parents
+
+
+def test_a_master_with_clones_stays(lab: Lab) -> None:
+    with pytest.raises(LabError, match="'labctl-demo-jms', 'labctl-demo-jvb1'"):
+        remove_masters(REFERENCE)
+    assert len(read_machines()) == 1 + len(NODES)
 
 
 def test_the_host_has_its_address_and_no_dhcp(lab: Lab, virtualbox: VirtualBox) -> None:
@@ -307,6 +313,8 @@ def test_cleaning_leaves_the_master_only_and_then_nothing(lab: Lab, virtualbox: 
     assert machines.read_states(lab.workdir) == {"jvb1": "stopped"}
     machines.clean(lab.workdir)
     assert machines.read_states(lab.workdir) == {}
+    assert "rror" not in lab.vagrant("destroy", "--force")
+    assert lab.known == {}
     assert virtualbox.manage("list", "hostonlyifs").strip() == ""
     assert load_claims() == {}
     assert [one.name.rsplit("_", 2)[0] for one in read_machines()] == [REFERENCE]
