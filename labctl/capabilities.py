@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from labctl.errors import LabError
 from labctl.model import Provider
@@ -19,6 +19,15 @@ class ImageKind(StrEnum):
 
     CONTAINER = "container"
     DISK = "disk"
+
+
+class Rank(IntEnum):
+    """How good a home for labs a provider is on a machine; the least is taken first by 'auto'."""
+
+    CONTAINERS = 1
+    KVM = 2
+    OTHER_HYPERVISOR = 3
+    EMULATION = 4
 
 
 class Ability(StrEnum):
@@ -92,12 +101,16 @@ TABLE: Mapping[Provider, Capabilities] = {
 }
 
 
+def is_settled(provider: Provider) -> bool:
+    """Whether it names a provider, as that of a lab does; 'auto' leaves it open."""
+    return provider in TABLE
+
+
 def capabilities_of(provider: Provider) -> Capabilities:
-    """The row of a provider; LabError for what names no provider yet ('auto')."""
+    """The row of a provider; LabError for what is none ('auto' has to be settled before)."""
     try:
         return TABLE[provider]
     except KeyError:
         raise LabError(
-            f"Provider '{provider}' has to be chosen before anything is asked of it.",
-            hint=f"Name one: {', '.join(TABLE)}.",
+            f"Nothing is known of provider '{provider}'.", hint=f"There are: {', '.join(TABLE)}."
         ) from None

@@ -24,6 +24,8 @@ from labctl.workdir import ROOT
 MEMORY_WANTED_MIB = 2048
 MEMORY_LEAST_MIB = 768
 CPUS_WANTED = 2
+OWN_INTERFACES = "lab-"
+"""How the names of labs' own interfaces begin, whatever the provider."""
 APT_HELPER = Path("/usr/lib/apt/apt-helper")
 MIRROR_SECONDS = 20.0
 
@@ -67,20 +69,16 @@ def check_need(need: Need) -> Check:
 
 def check_network(network: IPv4Network) -> Check:
     """Whether the lab's network is free, or belongs to labs of labctl already."""
-    from labctl.network import find_conflict, network_problem, read_interfaces
+    from labctl.network import check_network as refuse_taken
+    from labctl.network import find_conflict, read_interfaces
 
     name = "lab network"
-    if problem := network_problem(network):
-        return Check(name, Status.FAIL, problem, "The default is 192.168.56.0/24.")
     try:
-        own = [entry.name for entry in read_interfaces() if entry.name.startswith("lab-")]
-        conflict = find_conflict(network, allow=own)
+        own = [entry.name for entry in read_interfaces() if entry.name.startswith(OWN_INTERFACES)]
+        refuse_taken(network, allow=own)
         held = find_conflict(network)
     except LabError as error:
         return Check(name, Status.FAIL, error.message, error.hint)
-    if conflict is not None:
-        hint = "Disconnect it, or choose another network for the lab with '--network'."
-        return Check(name, Status.FAIL, f"{network} is taken by {conflict}", hint)
     return Check(name, Status.OK, f"{network} is {'a lab of labctl' if held else 'free'}")
 
 

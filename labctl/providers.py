@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labctl import containers, dockerchecks, dockernetwork, engine, hostneeds
+from labctl.capabilities import Rank
 from labctl.checks import Check
 from labctl.dockerimages import DOCKER_IMAGES
 from labctl.errors import LabError
@@ -27,6 +28,9 @@ class ProviderFacts:
 
     For a machine:
 
+    - `problem`: why the provider cannot be used here, neither as it is nor after `needs` and
+      `ensure`; None when it can.  Asks, and changes nothing.
+    - `rank`: how good a home for labs it is here, and why, in words: for 'auto'.
     - `needs`: what must be installed before anything else here is called.
     - `ensure`: start what answers for the provider (an engine, a daemon) where it does not run.
     - `checks`: what doctor asks about the provider; changes nothing.
@@ -36,7 +40,8 @@ class ProviderFacts:
 
     - `check_network`: whether the lab can have its network, before anything is built.
     - `vagrant_data`: what the Vagrantfile must know beside the topology, as plain data for
-      machines.json; `patience` in it is the factor of `labctl.waiting` (1.0 where it is missing).
+      machines.json; `patience` in it is the factor of `labctl.waiting` (1.0 where it is missing),
+      `accelerator` says in words how the machines' processors run ('software emulation').
     - `prepare`: make the host ready before Vagrant starts anything; it gets the machine ids that
       Vagrant remembers, by node, and answers which nodes it removed, and why.  machines.json is
       there when it is called.
@@ -53,6 +58,8 @@ class ProviderFacts:
     """
 
     provider: Provider
+    problem: Callable[[], str | None]
+    rank: Callable[[], tuple[Rank, str]]
     needs: Sequence[Need]
     ensure: Callable[[Progress], object]
     checks: Callable[[], list[Check]]
@@ -71,6 +78,8 @@ class ProviderFacts:
 TABLE: Mapping[Provider, ProviderFacts] = {
     Provider.DOCKER: ProviderFacts(
         provider=Provider.DOCKER,
+        problem=engine.find_problem,
+        rank=lambda: (Rank.CONTAINERS, "containers start at once and need no virtualisation"),
         needs=hostneeds.DOCKER,
         ensure=engine.ensure_engine,
         checks=dockerchecks.check_docker,

@@ -107,7 +107,8 @@ def test_table_shows_hints_only_where_something_is_wrong() -> None:
     )
 
 
-def test_public_network_is_refused() -> None:
+def test_public_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labctl.network.read_interfaces", lambda: ())
     check = doctor.check_network(IPv4Network("203.0.113.0/24"))
     assert check.status is Status.FAIL
     assert "not private" in check.found
@@ -119,7 +120,7 @@ def test_network_of_another_interface_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("labctl.network.read_routes", lambda: ())
     check = doctor.check_network(IPv4Network("10.255.254.0/24"))
     assert check.status is Status.FAIL
-    assert "taken by interface 'vpn0'" in check.found
+    assert "taken on this machine by interface 'vpn0'" in check.found
 
 
 def test_network_of_a_lab_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,13 +30,17 @@ def build_command(*, refresh: bool, jobs: int | None, as_json: bool, **options: 
     \b
     labctl build
     labctl build --packages debs:./candidates
-    labctl build --jobs 1
+    labctl build --provider libvirt --jobs 1
     """
+    from labctl.choice import settle_provider
     from labctl.imageplan import packages_to_json
     from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
 
-    spec, _ = read_spec(options)
+    spec, data = read_spec(options)
     with progress_shown() as progress:
+        spec = settle_provider(
+            spec, named="provider" in data, workdir=Workdir.of(spec.lab), progress=progress
+        )
         ensure_provider(spec.provider, progress=progress)
         images = ensure_images_of(spec, progress=progress, refresh=refresh, jobs=jobs)
     if as_json:
@@ -56,10 +60,12 @@ def render_command(**options: Any) -> None:
     \b
     labctl render --visitors 12 --relays
     """
-    spec, _ = read_spec(options)
+    spec, data = read_spec(options)
     workdir = Workdir.of(spec.lab)
-    with locked(workdir, what="render"):
+    with locked(workdir, what="render"), progress_shown() as progress:
+        from labctl.choice import settle_provider
         from labctl.lab.up import render_only
 
+        spec = settle_provider(spec, named="provider" in data, workdir=workdir, progress=progress)
         render_only(spec, workdir=workdir)
     click.echo(workdir.tree)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from labctl.capabilities import TABLE
 from labctl.errors import UsageError
 from labctl.lab.current import current_lab
 from labctl.model import Provider
@@ -51,11 +52,11 @@ def parse_provider(name: str | None) -> Provider | None:
     """The provider of that name, None for none.  Errors: UsageError."""
     if name is None:
         return None
-    try:
-        return Provider(name)
-    except ValueError:
-        known = ", ".join(Provider)
-        raise UsageError(f"There is no provider '{name}'.", hint=f"There are: {known}.") from None
+    known = list(map(str, TABLE))
+    if name not in known:
+        hint = f"There are: {', '.join(known)}."
+        raise UsageError(f"There is no provider '{name}'.", hint=hint)
+    return Provider(name)
 
 
 def workdir_of(lab: str | None) -> Workdir:
