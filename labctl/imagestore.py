@@ -1,7 +1,8 @@
 """Where images of one kind are kept: the seam between `labctl.images` and who makes them.
 
-A store is one value in a provider's row (`labctl.providers`); providers may share one.  The
-Docker engine's is `labctl.dockerimages`.
+A store is one value in a provider's row (`labctl.providers`).  Stores of one kind keep the same
+images: providers that start disks share them, and each adds to a disk what it needs.  The Docker
+engine's is `labctl.dockerimages`, that of disks `labctl.vm.store`.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ class ImageStore(Protocol):
 
     @property
     def kind(self) -> ImageKind:
-        """What its images are; the same for all providers that share the store."""
+        """What its images are.  Stores of the same kind list, show, verify and remove the same."""
         ...
 
     def local(self) -> frozenset[str]:
-        """References of whole images, ready to be started; the base's is among them.
+        """References of whole images that the provider can start as they are, and of bases.
 
         Called at every `labctl up`: one program's start, not more.
         """

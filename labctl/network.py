@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
@@ -15,6 +16,7 @@ from labctl.errors import LabError
 from labctl.model import HOST_OFFSET
 from labctl.process import run
 from labctl.waiting import Deadline, wait_until
+from labctl.workdir import Workdir
 
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 """RFC 1918."""
@@ -86,6 +88,11 @@ def read_interfaces() -> tuple[Interface, ...]:
 
 def read_routes() -> tuple[Route, ...]:
     return parse_routes(run(["ip", "-j", "-4", "route", "show"], hint=IP_HINT).output)
+
+
+def bridge_name(workdir: Workdir) -> str:
+    """The name of a lab's bridge: stable for a lab, at most 15 characters (the kernel's limit)."""
+    return f"lab-{sha256(str(workdir.path.resolve()).encode()).hexdigest()[:8]}"
 
 
 def find_overlap(

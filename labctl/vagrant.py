@@ -83,10 +83,10 @@ class VagrantMachines:
     def up(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
         wanted = self._select(nodes)
         wait_unlocked(self._lock, deadline=Deadline.after(ORPHAN_SECONDS))
-        self._workdir.save_machines(self._facts.vagrant_data(self._workdir, self._topology))
-        set_patience(self._workdir.patience)
         ensure_keys(self._workdir, self._topology)
         ensure_config(self._workdir, self._topology)
+        self._workdir.save_machines(self._facts.vagrant_data(self._workdir, self._topology))
+        set_patience(self._workdir.patience)
         self._prepare(progress)
         # Before any packet goes to a lab address.
         addresses, network = [node.address for node in wanted], self._topology.network

@@ -14,6 +14,7 @@ import vagrant as python_vagrant
 
 from labctl.errors import LabError
 from labctl.process import run
+from labctl.virtualbox.messages import find_cause
 
 HINT = "Install the package 'vagrant', or run 'labctl doctor'."
 TAIL_LINES = 12
@@ -71,6 +72,8 @@ class Vagrant(python_vagrant.Vagrant):
 
 def describe_failure(output: str, *, log: Path) -> LabError:
     """What a person needs of Vagrant's failure: the nodes by name, their reasons, the log."""
+    if cause := find_cause(output):
+        return LabError(cause.message, hint=cause.hint, log=log)
     # Vagrant runs nodes in parallel and tells their errors one after another at the end.
     _, *blocks = re.split(r"error occurred while executing the action on the '([^']+)'", output)
     reasons = [

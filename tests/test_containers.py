@@ -13,9 +13,10 @@ import pytest
 
 from labctl import containers
 from labctl.containers import Container, outdated, parse_containers
-from labctl.dockernetwork import Network, bridge_name, parse_networks
+from labctl.dockernetwork import Network, parse_networks
 from labctl.layout import resolve
 from labctl.model import Role, Size, Spec
+from labctl.network import bridge_name
 from labctl.process import Result
 from labctl.workdir import Workdir
 

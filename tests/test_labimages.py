@@ -63,7 +63,11 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> dict[str, Store]:
     containers = Store([image("labctl/jms:1", "jms", "container x")], ImageKind.CONTAINER)
     disks = Store([image("labctl-jms-1", "jms"), image("labctl-base-1", "base")])
     row = TABLE[Provider.DOCKER]
-    shared = {name: replace(row, provider=name, images=disks) for name in ("libvirt", "virtualbox")}
+    # As for real: a store each, and the same images in both.
+    shared = {
+        "libvirt": replace(row, images=disks),
+        "virtualbox": replace(row, images=replace(disks)),
+    }
     for name, each in {Provider.DOCKER: replace(row, images=containers), **shared}.items():
         provider = Provider(name)
         monkeypatch.setitem(TABLE, provider, replace(each, provider=provider))  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from labctl.providers import TABLE, facts_of
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A store, the providers that share it, and what is in it."""
+    """The store of a kind, the providers that start its images, and what is in it."""
 
     store: ImageStore
     providers: tuple[Provider, ...]
@@ -87,10 +87,8 @@ def verify_images(shelves: Shelves) -> Mapping[str, list[str]]:
 
 
 def _stores(provider: Provider | None) -> Iterator[tuple[ImageStore, tuple[Provider, ...]]]:
+    """One store of each kind (they keep the same images), with all providers of that kind."""
     rows = [facts_of(provider)] if provider is not None else list(TABLE.values())
-    stores: list[ImageStore] = []
-    for row in rows:
-        if row.images not in stores:
-            stores.append(row.images)
-    for store in stores:
-        yield store, tuple(row.provider for row in rows if row.images == store)
+    stores = {row.images.kind: row.images for row in reversed(rows)}
+    for kind in sorted(stores):
+        yield stores[kind], tuple(row.provider for row in rows if row.images.kind == kind)

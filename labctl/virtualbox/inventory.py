@@ -1,0 +1,121 @@
+"""The machines that VirtualBox has, and which of them belong to a lab."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from labctl.virtualbox.manage import (
+    ask,
+    describe_failure,
+    is_absent,
+    parse_extradata,
+    parse_info,
+    parse_vms,
+    vboxmanage,
+)
+from labctl.workdir import Workdir
+
+STATES = {"poweroff": "stopped", "aborted": "stopped"}
+"""VirtualBox's words for a machine that can be started; others stay as they are."""
+
+LAB_ADAPTER = 2
+MADE_BY = "labctl image "
+
+# What the Vagrantfile writes to each machine; the image comes last of all that it sets, so that a
+# machine without it is known to be half-made.
+WORKDIR_KEY, NODE_KEY = "labctl/workdir", "labctl/node"
+ADDRESS_KEY, IMAGE_KEY = "labctl/address", "labctl/image"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as VirtualBox knows it.
+
+    `state` is in Vagrant's words; `mac` (12 hexadecimal digits) is of the adapter in the lab's
+    network, `hostonly` are the host-only interfaces that it uses.  The last four are empty for
+    what labctl did not make.
+    """
+
+    id: str
+    name: str
+    state: str
+    memory_mib: int
+    cpus: int
+    mac: str
+    hostonly: tuple[str, ...]
+    description: str
+    workdir: str
+    node: str
+    address: str
+    image: str
+
+
+def machine_name(lab: str, node: str) -> str:
+    return f"labctl-{lab}-{node}"
+
+
+def description_of(reference: str) -> str:
+    """The description that an image's box gives to its master; clones inherit it."""
+    return f"{MADE_BY}{reference}"
+
+
+def machine_of(uuid: str, info: Mapping[str, str], extra: Mapping[str, str]) -> Machine:
+    """A machine from its settings and its extra data."""
+    used = (info.get(f"hostonlyadapter{slot}", "") for slot in range(1, 9))
+    return Machine(
+        id=uuid,
+        name=info.get("name", ""),
+        state=STATES.get(info.get("VMState", ""), info.get("VMState", "inaccessible")),
+        memory_mib=int(info.get("memory", 0)),
+        cpus=int(info.get("cpus", 0)),
+        mac=info.get(f"macaddress{LAB_ADAPTER}", ""),
+        hostonly=tuple(name for name in used if name),
+        description=info.get("description", ""),
+        workdir=extra.get(WORKDIR_KEY, ""),
+        node=extra.get(NODE_KEY, ""),
+        address=extra.get(ADDRESS_KEY, ""),
+        image=extra.get(IMAGE_KEY, ""),
+    )
+
+
+def read_machine(uuid: str) -> Machine | None:
+    """One machine; None when it has gone meanwhile."""
+    info = ask("showvminfo", uuid, "--machinereadable")
+    if is_absent(info):
+        return None
+    extra = ask("getextradata", uuid, "enumerate")
+    if is_absent(extra):
+        return None
+    for result in (info, extra):
+        if result.code != 0:
+            raise describe_failure(result)
+    return machine_of(uuid, parse_info(info.output), parse_extradata(extra.output))
+
+
+def list_names() -> dict[str, str]:
+    """Ids and names of all machines of this user; empty names for those whose files are gone."""
+    return parse_vms(vboxmanage("list", "vms"))
+
+
+def read_machines() -> tuple[Machine, ...]:
+    """All machines of this user, but those whose files are gone."""
+    found = (read_machine(uuid) for uuid, name in list_names().items() if name)
+    return tuple(machine for machine in found if machine is not None)
+
+
+def lab_machines(workdir: Workdir) -> tuple[Machine, ...]:
+    """The machines of a lab: by the name that the Vagrantfile gives, and by the lab's folder.
+
+    Both count: somebody's copy of a node's machine carries its extra data, under another name.
+    """
+    prefix = machine_name(workdir.lab, "")
+    ids = [uuid for uuid, name in list_names().items() if name.startswith(prefix)]
+    found = (read_machine(uuid) for uuid in ids)
+    return tuple(machine for machine in found if machine is not None and owns(workdir, machine))
+
+
+def owns(workdir: Workdir, machine: Machine) -> bool:
+    """Whether a machine is a node of this lab."""
+    here = str(workdir.path.resolve())
+    return machine.workdir == here and machine.name == machine_name(workdir.lab, machine.node)

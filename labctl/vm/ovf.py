@@ -1,0 +1,173 @@
+"""A VirtualBox box from a baked disk: stream-optimised VMDK, OVF 1.0, manifest, Vagrantfile.
+
+The OVF says what a machine is before Vagrant sets the lab's own: Debian, one AHCI controller, one
+Ethernet adapter behind NAT, no sound, no USB, no floppy.  It has no section of VirtualBox's own
+format, so that every version reads it.  It has no host-only adapter either: at import VirtualBox
+would join it to any host-only interface that there is, and the image's master would seem to use
+that.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from labctl.errors import LabError
+from labctl.model import Role
+from labctl.process import run
+from labctl.virtualbox.inventory import description_of
+from labctl.workdir import write_file
+
+OS_TYPE = "Debian_64"
+CIM_ID = 96
+"""DMTF's number for 64-bit Debian in CIM_OperatingSystem.OSType."""
+
+DISK_FORMAT = "http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized"
+ADAPTER = "E1000"
+"""What every version of VirtualBox knows in an OVF; the Vagrantfile makes it virtio."""
+
+BASE_MAC = "080027C0FFEE"
+"""Of adapter 1, behind a NAT of its own; 08:00:27 is VirtualBox's range."""
+
+CONVERT_SECONDS = 600.0
+QEMU_HINT = "Install the package 'qemu-utils'."
+MTIME = 1767225600
+"""Time of every file in a box, so that the same input makes the same archive."""
+
+END_OF_STREAM = bytes(512)
+"""The marker that ends a stream-optimised VMDK.  qemu-img 7.2 leaves it out, and VirtualBox 7.2
+then refuses some disks (VERR_EOF), depending on their last bytes; a second one does no harm."""
+
+DISK_FILE, OVF_FILE, MANIFEST_FILE = "box-disk001.vmdk", "box.ovf", "box.mf"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The one disk of a box: bytes that the guest sees, bytes of the VMDK file."""
+
+    capacity: int
+    file_bytes: int
+
+
+def make_virtualbox_box(
+    disk: Path,
+    *,
+    reference: str,
+    role: Role,
+    memory_mib: int,
+    cpus: int,
+    target: Path,
+    scratch: Path,
+    log: Path,
+) -> None:
+    """Make the box `target` from a qcow2; `reference` becomes the name of the machine in it.
+
+    Writes below `scratch` first; `target` is there whole or not at all.  Errors: LabError when
+    qemu-img fails or a disk is full.
+    """
+    vmdk = scratch / DISK_FILE
+    convert = ["qemu-img", "convert", "-O", "vmdk", "-o", "subformat=streamOptimized"]
+    run([*convert, disk, vmdk], timeout=CONVERT_SECONDS, log=log, hint=QEMU_HINT)
+    with vmdk.open("ab") as file:
+        file.write(END_OF_STREAM)
+    size = Disk(capacity=read_capacity(disk), file_bytes=vmdk.stat().st_size)
+    ovf = render_ovf(size, reference=reference, role=role, memory_mib=memory_mib, cpus=cpus)
+    write_file(scratch / OVF_FILE, ovf)
+    parts = [scratch / OVF_FILE, vmdk]
+    write_file(scratch / MANIFEST_FILE, render_manifest(parts))
+    write_file(scratch / "metadata.json", json.dumps({"provider": "virtualbox"}) + "\n")
+    write_file(scratch / "Vagrantfile", render_vagrantfile(reference))
+    names = ("metadata.json", "Vagrantfile", OVF_FILE, MANIFEST_FILE, DISK_FILE)
+    write_archive([scratch / name for name in names], target=target)
+
+
+def read_capacity(disk: Path) -> int:
+    """The bytes that a guest sees of a disk image."""
+    found = run(["qemu-img", "info", "--output=json", disk], timeout=60, hint=QEMU_HINT)
+    return int(json.loads(found.output)["virtual-size"])
+
+
+def render_ovf(disk: Disk, *, reference: str, role: Role, memory_mib: int, cpus: int) -> str:
+    """The OVF of a box."""
+    return (
+        _environment()
+        .get_template("box/box.ovf.j2")
+        .render(
+            adapter=ADAPTER,
+            annotation=description_of(reference),
+            capacity=disk.capacity,
+            cim_id=CIM_ID,
+            cpus=cpus,
+            disk_bytes=disk.file_bytes,
+            disk_file=DISK_FILE,
+            disk_format=DISK_FORMAT,
+            memory_mib=memory_mib,
+            os_type=OS_TYPE,
+            reference=reference,
+            role=role,
+        )
+    )
+
+
+def render_vagrantfile(reference: str) -> str:
+    """The Vagrantfile in a box: what Vagrant cannot do without."""
+    template = _environment().get_template("box/Vagrantfile.j2")
+    return template.render(base_mac=BASE_MAC, reference=reference)
+
+
+def render_manifest(files: list[Path]) -> str:
+    """The OVF manifest: a SHA-256 sum per file, which VirtualBox checks at import."""
+    return "".join(f"SHA256({file.name})= {_sum(file)}\n" for file in files)
+
+
+def write_archive(files: list[Path], *, target: Path) -> None:
+    """Files as a tar without times and owners of this machine, renamed to `target` last.
+
+    Errors: LabError when it cannot be written.
+    """
+    part = target.with_name(f".{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as archive:
+            for file in files:
+                archive.add(file, arcname=file.name, filter=_plain)
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise LabError(
+            f"The box '{target}' cannot be written: {error.strerror or error}.",
+            hint=f"Look at 'df -h {target.parent}'; 'labctl images prune' makes room.",
+        ) from error
+
+
+def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    entry.mtime, entry.mode = MTIME, 0o644
+    return entry
+
+
+def _sum(file: Path) -> str:
+    digest = sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("labctl"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=True,
+    )
