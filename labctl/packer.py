@@ -76,9 +76,13 @@ def build(
     *,
     scratch: Path,
     log: Path,
+    keep: bool,
     seconds: float = BAKE_SECONDS,
 ) -> process.Result:
-    """Build one source, such as 'docker.role'; the caller judges the result's exit status."""
+    """Build one source, such as 'docker.role'; the caller judges the result's exit status.
+
+    With `keep`, what a failed build was made in stays as it was, for the caller to look at.
+    """
     entry = entry_point(check_packer())
     output(scratch).mkdir()
     file = scratch / "bake.pkrvars.json"
@@ -86,16 +90,19 @@ def build(
     if entry == PLUGINS:
         process.run(["packer", "init", entry], env=QUIET, log=log, timeout=seconds)
     command: list[str | Path] = [
+        # When labctl is killed, Packer ends in order and takes its machine with it.
+        *("setpriv", "--pdeathsig", "TERM"),
         "packer",
         "build",
         "-color=false",
         "-timestamp-ui",
         f"-only={source}",
-        # What is left stays for a look inside; what is not worth one goes at the caller's.
-        "-on-error=abort",
+        f"-on-error={'abort' if keep else 'cleanup'}",
         f"-var-file={file}",
     ]
-    return process.run([*command, entry], env=QUIET, log=log, timeout=seconds, check=False)
+    # Packer's cache holds nothing that is wanted again.
+    quiet = {**QUIET, "PACKER_CACHE_DIR": str(scratch / "cache")}
+    return process.run([*command, entry], env=quiet, log=log, timeout=seconds, check=False)
 
 
 def bake_error(role: Role, result: process.Result, *, log: Path) -> LabError:

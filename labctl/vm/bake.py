@@ -63,7 +63,9 @@ def bake(job: DiskBake, *, scratch: Path) -> BakedDisk:
         "memory_mib": str(MEMORY_MIB),
     }
     seconds = packer.BAKE_SECONDS * job.accelerator.patience
-    result = packer.build(SOURCE, variables, scratch=scratch, log=job.log, seconds=seconds)
+    result = packer.build(
+        SOURCE, variables, scratch=scratch, log=job.log, keep=False, seconds=seconds
+    )
     if result.code != 0:
         raise packer.bake_error(job.role, result, log=job.log)
     disk = packer.output(scratch) / "machine" / "disk.qcow2"
