@@ -54,7 +54,7 @@ def bake(job: ContainerBake, *, scratch: Path) -> Baked:
         "container": job.container,
     }
     try:
-        result = packer.build(SOURCE, variables, scratch=scratch, log=job.log)
+        result = packer.build(SOURCE, variables, scratch=scratch, log=job.log, keep=True)
         if result.code != 0:
             raise _keep(job, packer.bake_error(job.role, result, log=job.log))
     finally:

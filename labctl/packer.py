@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from labctl import process
@@ -30,6 +30,15 @@ MISSING_HINT = (
     "Debian 12 has it: 'apt install packer'. Debian 13 has not: take it from HashiCorp's"
     " repository, https://developer.hashicorp.com/packer/install."
 )
+STEPS: Mapping[str, str] = {
+    "Waiting for SSH to become available": "waiting until the machine is up",
+    "scripts/install.sh": "installing packages",
+    "scripts/clean.sh": "cleaning up",
+    "scripts/finish.sh": "giving free space back",
+    "Gracefully halting virtual machine": "shutting the machine down",
+}
+"""What Packer says when a step begins, and how a person is told; short ones are left out."""
+
 # Packer asks its maker for news and colours its output unless told otherwise.
 QUIET: Mapping[str, str] = {"CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1"}
 
@@ -76,9 +85,20 @@ def build(
     *,
     scratch: Path,
     log: Path,
+    keep: bool,
+    tell: Callable[[str], object] = lambda step: None,
     seconds: float = BAKE_SECONDS,
 ) -> process.Result:
-    """Build one source, such as 'docker.role'; the caller judges the result's exit status."""
+    """Build one source, such as 'docker.role'; the caller judges the result's exit status.
+
+    With `keep`, what a failed build was made in stays as it was, for the caller to look at.
+    `tell` hears of each step as it begins.
+    """
+
+    def on_line(line: str) -> None:
+        if step := parse_step(line):
+            tell(step)
+
     entry = entry_point(check_packer())
     output(scratch).mkdir()
     file = scratch / "bake.pkrvars.json"
@@ -86,16 +106,26 @@ def build(
     if entry == PLUGINS:
         process.run(["packer", "init", entry], env=QUIET, log=log, timeout=seconds)
     command: list[str | Path] = [
+        # When labctl is killed, Packer ends in order and takes its machine with it.
+        *("setpriv", "--pdeathsig", "TERM"),
         "packer",
         "build",
         "-color=false",
         "-timestamp-ui",
         f"-only={source}",
-        # What is left stays for a look inside; what is not worth one goes at the caller's.
-        "-on-error=abort",
+        f"-on-error={'abort' if keep else 'cleanup'}",
         f"-var-file={file}",
     ]
-    return process.run([*command, entry], env=QUIET, log=log, timeout=seconds, check=False)
+    # Packer's cache holds nothing that is wanted again.
+    quiet = {**QUIET, "PACKER_CACHE_DIR": str(scratch / "cache")}
+    return process.run(
+        [*command, entry], env=quiet, log=log, on_line=on_line, timeout=seconds, check=False
+    )
+
+
+def parse_step(line: str) -> str | None:
+    """What a line of Packer's output says of the step that begins; None where it says nothing."""
+    return next((step for words, step in STEPS.items() if words in line), None)
 
 
 def bake_error(role: Role, result: process.Result, *, log: Path) -> LabError:

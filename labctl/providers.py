@@ -17,8 +17,13 @@ from labctl.dockerimages import DOCKER_IMAGES
 from labctl.errors import LabError
 from labctl.hostneeds import Need
 from labctl.imagestore import ImageStore
+from labctl.libvirt import daemon, domains
+from labctl.libvirt import machines as libvirt_machines
+from labctl.libvirt import network as libvirt_network
 from labctl.model import Provider, Topology
 from labctl.progress import Progress
+from labctl.vm.accel import find_accelerator
+from labctl.vm.store import DiskStore
 from labctl.workdir import Workdir
 
 
@@ -39,12 +44,11 @@ class ProviderFacts:
     For a lab, in the order in which `up` asks:
 
     - `check_network`: whether the lab can have its network, before anything is built.
+    - `prepare`: make the host ready before Vagrant starts anything; it gets the machine ids that
+      Vagrant remembers, by node, and answers which nodes it removed, and why.
     - `vagrant_data`: what the Vagrantfile must know beside the topology, as plain data for
       machines.json; `patience` in it is the factor of `labctl.waiting` (1.0 where it is missing),
       `accelerator` says in words how the machines' processors run ('software emulation').
-    - `prepare`: make the host ready before Vagrant starts anything; it gets the machine ids that
-      Vagrant remembers, by node, and answers which nodes it removed, and why.  machines.json is
-      there when it is called.
     - `states`: the nodes' states in Vagrant's words, faster than `vagrant status`; a node that
       is not there may be left out.
     - `start`, `halt`: start and stop nodes that Vagrant has made (it would stop them one after
@@ -65,14 +69,21 @@ class ProviderFacts:
     checks: Callable[[], list[Check]]
     images: ImageStore
     check_network: Callable[[Workdir, Topology], object]
-    vagrant_data: Callable[[Workdir, Topology], dict[str, Any]]
     prepare: Callable[[Workdir, Topology, Mapping[str, str]], dict[str, str]]
+    vagrant_data: Callable[[Workdir, Topology], dict[str, Any]]
     states: Callable[[Workdir], dict[str, str]]
     start: Callable[[Workdir, Sequence[str]], None]
     halt: Callable[[Workdir, Sequence[str]], None]
     ssh_seconds: float
     console: Callable[[Workdir, str], str]
     clean: Callable[[Workdir], None]
+
+
+def rank_libvirt() -> tuple[Rank, str]:
+    """Virtual machines are as good as what runs them."""
+    accelerator = find_accelerator()
+    rank = Rank.KVM if accelerator.kvm else Rank.EMULATION
+    return rank, f"virtual machines by {accelerator}, because {accelerator.why}"
 
 
 TABLE: Mapping[Provider, ProviderFacts] = {
@@ -85,14 +96,33 @@ TABLE: Mapping[Provider, ProviderFacts] = {
         checks=dockerchecks.check_docker,
         images=DOCKER_IMAGES,
         check_network=dockernetwork.check_free,
-        vagrant_data=lambda workdir, topology: {},
         prepare=containers.prepare,
+        vagrant_data=lambda workdir, topology: {},
         states=containers.read_states,
         start=containers.start,
         halt=containers.halt,
         ssh_seconds=30.0,
         console=containers.read_console,
         clean=containers.clean,
+    ),
+    Provider.LIBVIRT: ProviderFacts(
+        provider=Provider.LIBVIRT,
+        problem=daemon.find_problem,
+        rank=rank_libvirt,
+        needs=hostneeds.LIBVIRT,
+        ensure=daemon.ensure_daemon,
+        checks=daemon.check_libvirt,
+        images=DiskStore(Provider.LIBVIRT),
+        check_network=libvirt_network.check_free,
+        prepare=libvirt_machines.prepare,
+        vagrant_data=libvirt_machines.vagrant_data,
+        states=domains.read_states,
+        start=libvirt_machines.start,
+        halt=libvirt_machines.halt,
+        # Under emulation half a minute, alone; the lab's patience scales it.
+        ssh_seconds=40.0,
+        console=libvirt_machines.read_console,
+        clean=libvirt_machines.clean,
     ),
 }
 

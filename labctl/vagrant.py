@@ -85,9 +85,9 @@ class VagrantMachines:
         wait_unlocked(self._lock, deadline=Deadline.after(ORPHAN_SECONDS))
         ensure_keys(self._workdir, self._topology)
         ensure_config(self._workdir, self._topology)
+        self._prepare(progress)
         self._workdir.save_machines(self._facts.vagrant_data(self._workdir, self._topology))
         set_patience(self._workdir.patience)
-        self._prepare(progress)
         # Before any packet goes to a lab address.
         addresses, network = [node.address for node in wanted], self._topology.network
         if self._capabilities.network_first:

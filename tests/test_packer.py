@@ -30,10 +30,12 @@ from labctl.packages import MAIN_PACKAGES, Origin, Package, PackageSet, jitsi_se
 from labctl.packer import (
     BUILT_IN,
     PLUGINS,
+    STEPS,
     TEMPLATES,
     common_variables,
     entry_point,
     parse_installed,
+    parse_step,
     parse_version,
 )
 from labctl.sshkeys import ensure_key
@@ -176,6 +178,32 @@ def test_answers_of_packer() -> None:
         "prosody": "13.0.6-1",
         "nginx": "1.26",
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        (
+            "2026-11-21T16:44:50Z: ==> qemu.role: Provisioning with shell script:"
+            " packer/entry/built-in/../../scripts/install.sh",
+            "installing packages",
+        ),
+        (
+            "2026-11-21T16:43:58Z: ==> qemu.role: Waiting for SSH to become available...",
+            "waiting until the machine is up",
+        ),
+        ("2026-11-21T16:50:49Z:     qemu.role: Setting up nginx (1.26.3-3) ...", None),
+    ],
+)
+def test_steps(line: str, step: str | None) -> None:
+    assert parse_step(line) == step
+
+
+def test_steps_are_those_of_the_build() -> None:
+    text = (TEMPLATES / "build.pkr.hcl").read_text()
+    scripts = [words for words in STEPS if words.startswith("scripts/")]
+    assert scripts
+    assert all(script in text for script in scripts)
 
 
 def test_origin_of_installed_packages() -> None:

@@ -38,6 +38,8 @@ def vagrant_data(workdir: Workdir, topology: Topology) -> dict[str, Any]:
         "accelerator": str(accelerator),
         "why": accelerator.why,
         "driver": "kvm" if accelerator.kvm else "qemu",
+        "cpu_mode": "host-passthrough" if accelerator.kvm else "custom",
+        "cpu_model": "" if accelerator.kvm else "qemu64",
         "prefix": prefix(workdir.lab),
         "network": network_name(workdir.lab),
         "cidr": str(topology.network),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,8 +42,8 @@ class BakedDisk:
     versions: Mapping[str, str]
 
 
-def bake(job: DiskBake, *, scratch: Path) -> BakedDisk:
-    """Bake one role's disk below `scratch`, an empty folder of ours.
+def bake(job: DiskBake, *, scratch: Path, tell: Callable[[str], object]) -> BakedDisk:
+    """Bake one role's disk below `scratch`, an empty folder of ours; `tell` hears of each step.
 
     Errors: LabError with the log's place and its last lines.
     """
@@ -63,7 +63,9 @@ def bake(job: DiskBake, *, scratch: Path) -> BakedDisk:
         "memory_mib": str(MEMORY_MIB),
     }
     seconds = packer.BAKE_SECONDS * job.accelerator.patience
-    result = packer.build(SOURCE, variables, scratch=scratch, log=job.log, seconds=seconds)
+    result = packer.build(
+        SOURCE, variables, scratch=scratch, log=job.log, keep=False, tell=tell, seconds=seconds
+    )
     if result.code != 0:
         raise packer.bake_error(job.role, result, log=job.log)
     disk = packer.output(scratch) / "machine" / "disk.qcow2"

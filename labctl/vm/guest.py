@@ -69,7 +69,7 @@ def booted(
     scratch: Path,
     hardware: Hardware = VIRTIO,
 ) -> Iterator[Guest]:
-    """Boot a disk, which is left as it is; the machine is gone at the end, whatever happens.
+    """Boot a disk (qcow2, or .vmdk), which is left as it is; the machine is gone at the end.
 
     `scratch` is an existing folder.  Errors: LabError with the console's last lines and its file
     when ssh does not answer in time.
@@ -79,7 +79,8 @@ def booted(
     console = private / "console.log"
     seed, key, host_key = make_throwaway(private, name=name)
     overlay = private / "overlay.qcow2"
-    create = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(disk.resolve())]
+    form = "vmdk" if disk.suffix == ".vmdk" else "qcow2"
+    create = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", str(disk.resolve())]
     process.run([*create, overlay], timeout=60)
     port = free_port()
     command = qemu_command(

@@ -114,7 +114,7 @@ def _make_role(plan: Plan, role: Role, *, site: Site) -> None:
         tell(f"baking in a virtual machine ({site.accelerator})")
         given = BakeInput(role, plan.packages, site.mirror, site.release)
         job = DiskBake(given, folder_of(plan.base) / DISK, site.accelerator, log)
-        baked = bake(job, scratch=scratch)
+        baked = bake(job, scratch=scratch, tell=tell)
         tell("looking through the disk and packing it")
         disk = pack(baked.disk, role=role, scratch=scratch, log=log)
         tell("booting it")

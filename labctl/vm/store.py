@@ -6,7 +6,7 @@ The disk is baked once, whatever runs it; see `labctl.imagestore.ImageStore` for
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,10 @@ from labctl.packages import PackageSet
 from labctl.progress import Progress
 from labctl.tree import SCRATCH
 from labctl.vm.archive import digest
-from labctl.vm.boxes import register, registered, unregister
+from labctl.vm.boxes import register, registered
+from labctl.vm.formats import FORMATS, forget
 from labctl.vm.make import make_disks
 from labctl.vm.record import DISK, File, Record, folder_of, images_dir, load_record, load_records
-
-MakeBox = Callable[[Record, Path, Path], None]
-"""Makes a provider's box of an image: the record, an empty scratch folder, a log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,6 @@ class DiskStore:
     """The disks, seen by one provider: ready is what Vagrant has that provider's box of."""
 
     provider: Provider
-    make_box: MakeBox
 
     @property
     def kind(self) -> ImageKind:
@@ -76,8 +73,7 @@ class DiskStore:
         removed = []
         for image in images:
             try:
-                for provider in load_record(image.reference).boxes:
-                    unregister(image.reference, Provider(provider))
+                forget(load_record(image.reference))
             except LabError:
                 continue
             shutil.rmtree(folder_of(image.reference), ignore_errors=True)
@@ -146,7 +142,7 @@ class DiskStore:
         record = load_record(reference)
         log = fresh_log(logs / f"box-{self.provider}-{role}.log")
         with scratch_folder(SCRATCH) as scratch:
-            self.make_box(record, scratch, log)
+            FORMATS[self.provider].make(record, scratch, log)
         record = register(record, self.provider, log=log)
         size = record.boxes[str(self.provider)].bytes // 1_000_000
         progress("images", f"box for {self.provider}: {size} MB, given to Vagrant", node=role)
