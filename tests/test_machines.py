@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
@@ -58,9 +57,13 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     def note(word: str) -> Callable[..., Any]:
         return lambda *_, **__: said.append(word)
 
-    def prepare(workdir: Workdir, *_: object) -> dict[str, str]:
-        said.append(f"prepare with {json.loads(workdir.machines_file.read_text())}")
+    def prepare(*_: object) -> dict[str, str]:
+        said.append("prepare")
         return {}
+
+    def vagrant_data(*_: object) -> dict[str, float]:
+        said.append("data")
+        return {"patience": 5.0}
 
     monkeypatch.setattr(vagrant, "prove_local", note("prove"))
     monkeypatch.setattr(vagrant, "wait_local", note("wait for the network"))
@@ -75,7 +78,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         row = replace(
             providers.TABLE[Provider.DOCKER],
             prepare=prepare,
-            vagrant_data=lambda *_: {"patience": 5.0},
+            vagrant_data=vagrant_data,
             states=lambda _: states,
             start=lambda _, names: said.append(f"start {' '.join(names)}"),
             console=lambda _, node: (consoles or {}).get(node, ""),
@@ -90,32 +93,32 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     return build
 
 
-PREPARED = "prepare with {'patience': 5.0}"
+PREPARED = ["prepare", "data"]
 
 
 @pytest.mark.parametrize(
     ("states", "network_first", "order"),
     [
         pytest.param(
-            {}, True, [PREPARED, "prove", "vagrant up /^(jms|jvb1)$/", "wait for ssh"], id="new"
+            {}, True, [*PREPARED, "prove", "vagrant up /^(jms|jvb1)$/", "wait for ssh"], id="new"
         ),
         pytest.param(
             {"jms": "stopped"},
             True,
-            [PREPARED, "prove", "start jms", "vagrant up /^(jvb1)$/", "wait for ssh"],
+            [*PREPARED, "prove", "start jms", "vagrant up /^(jvb1)$/", "wait for ssh"],
             id="one stopped",
         ),
         pytest.param(
             {"jms": "running", "jvb1": "running"},
             True,
-            [PREPARED, "prove", "wait for ssh"],
+            [*PREPARED, "prove", "wait for ssh"],
             id="running",
         ),
         pytest.param(
             {"jms": "stopped"},
             False,
             [
-                PREPARED,
+                *PREPARED,
                 "start jms",
                 "vagrant up /^(jvb1)$/",
                 "wait for the network",
@@ -129,6 +132,14 @@ def test_order(make: Make, states: dict[str, str], network_first: bool, order: l
     machines = make(states, network_first=network_first)
     machines.up()
     assert machines.said == order
+
+
+def test_patience_counts_from_the_first_connection_on(make: Make) -> None:
+    machines = make({"jms": "running", "jvb1": "running"})
+    machines.up()
+    workdir = machines._workdir
+    assert workdir.patience == 5.0
+    assert "ConnectTimeout 25\n" in workdir.ssh_config.read_text()
 
 
 def test_a_node_that_never_answers_ssh_shows_its_console(
