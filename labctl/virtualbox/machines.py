@@ -24,7 +24,7 @@ from labctl.virtualbox.inventory import (
     owns,
     read_machine,
 )
-from labctl.virtualbox.manage import vboxmanage
+from labctl.virtualbox.manage import ask, vboxmanage
 from labctl.virtualbox.removal import (
     INTERRUPTED,
     ONLINE,
@@ -156,7 +156,8 @@ def halt(workdir: Workdir, names: Sequence[str]) -> None:
     wanted = {machine_name(workdir.lab, name) for name in names}
     running = {one.id: one for one in lab_machines(workdir) if one.name in wanted}
     for uuid in running:
-        vboxmanage("controlvm", uuid, "acpipowerbutton")
+        # One that ends by itself meanwhile refuses, and that is as well.
+        ask("controlvm", uuid, "acpipowerbutton")
 
     def all_off() -> bool:
         machines = [read_machine(uuid) for uuid in running]
