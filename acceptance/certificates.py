@@ -16,6 +16,7 @@ from testinfra.host import Host
 
 from acceptance import remote
 from labctl.model import Topology
+from labctl.waiting import whole
 
 CA = "/usr/local/share/ca-certificates/labctl-lab-ca.crt"
 MARK = "=== "
@@ -42,7 +43,7 @@ class Service:
         else:
             words += ["-servername", self.name]
         words += ["-CAfile", CA, "-verify_hostname", self.name, *options]
-        return "timeout 10 " + " ".join(words) + " </dev/null 2>&1"
+        return f"timeout {whole(10)} " + " ".join(words) + " </dev/null 2>&1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from labctl.errors import LabError
 from labctl.model import Topology
 from labctl.network import prove_local
 from labctl.ssh import ensure_config
+from labctl.waiting import patience, set_patience
 from labctl.workdir import ROOT, Workdir
 
 MARKERS = {
@@ -51,6 +52,7 @@ def _workdir() -> Workdir:
 
 def _load() -> tuple[Workdir, Topology]:
     workdir = _workdir()
+    set_patience(workdir.patience)
     try:
         return workdir, workdir.load_topology()
     except LabError as error:
@@ -131,6 +133,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"lab '{topology.lab}' ({topology.provider}): {len(topology.nodes)} nodes, "
         f"{len(topology.bridges)} bridges, {len(topology.vnodes)} vnodes, {topology.domain}",
         STAND_IN_NOTICE + ", ".join(names) if names else "packages: Jitsi's own",
+        *([f"slow machines: every deadline times {patience():g}"] if patience() > 1 else []),
         *silent,
     ]
 

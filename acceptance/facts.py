@@ -16,6 +16,7 @@ from testinfra.host import Host
 from acceptance import remote, scripts
 from labctl.model import Node, Role
 from labctl.ready.probe import split_sections
+from labctl.waiting import whole
 
 TIME = "%Y %b %d %H:%M:%S"
 
@@ -110,9 +111,9 @@ def script_for(node: Node) -> str:
     """The one command that gathers a node's facts; POSIX shell, run as root."""
     script = scripts.ALL.format(loop=scripts.LOOP_SECONDS, units=" ".join(units_of(node)))
     if node.role is Role.JMS:
-        script += scripts.JMS.format(lua=scripts.LUA.format())
+        script += scripts.JMS.format(lua=scripts.LUA.format(), patient=whole(3))
     if node.bridge is not None:
-        script += scripts.BRIDGE.format()
+        script += scripts.BRIDGE.format(patient=whole(5))
     return script
 
 

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 from testinfra.host import Host
 
 from acceptance import remote
-from labctl.waiting import Deadline, wait_until
+from labctl.waiting import Deadline, wait_until, whole
 
 T = TypeVar("T")
 
 
 def ask(jms: Host, path: str) -> Mapping[str, Any]:
     """`GET http://127.0.0.1:8888<path>` on the JMS; empty where Jicofo does not answer."""
-    result = remote.run(jms, "curl -sf --max-time 5 http://127.0.0.1:8888%s", path)
+    result = remote.run(jms, f"curl -sf --max-time {whole(5)} http://127.0.0.1:8888%s", path)
     try:
         data = json.loads(result.stdout)
     except ValueError:

@@ -6,6 +6,7 @@ from testinfra.backend.base import CommandResult
 from testinfra.host import Host
 
 from labctl.errors import LabError
+from labctl.waiting import whole
 
 SECONDS = 20
 
@@ -15,14 +16,15 @@ class SilentNodeError(LabError):
 
 
 def run(host: Host, command: str, *words: str, seconds: int = SECONDS) -> CommandResult:
-    """Run a shell command as root, `%s` in it replaced by quoted words; ended after `seconds`.
+    """Run a shell command as root, `%s` in it replaced by quoted words; ended after `seconds`,
+    scaled by the lab's patience.
 
     Errors: SilentNodeError.  The lab's ssh configuration gives up on a silent connection by
     itself (ConnectTimeout, ServerAlive), so this never waits for ever.
     """
     shell = host.backend.quote(command, *words)
     try:
-        return host.run("timeout %s sh -c %s", str(seconds), shell)
+        return host.run("timeout %s sh -c %s", str(whole(seconds)), shell)
     except RuntimeError as error:  # testinfra's word for ssh's own exit status 255
         said = getattr(error.args[0] if error.args else None, "stderr", "") or "no reason given"
         name = host.backend.host.name

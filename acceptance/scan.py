@@ -12,6 +12,7 @@ from testinfra.host import Host
 from acceptance import remote
 from labctl.model import Node, Topology
 from labctl.ports import Proto, declared_ports
+from labctl.waiting import scaled
 
 HOST = "host"
 UNDECLARED = (111, 3478, 5000, 5222, 5269, 5280, 5281, 5347, 8080, 8888, 9090, 52221, 52691, 52801)
@@ -54,7 +55,7 @@ def scan_all(topology: Topology, hosts: Mapping[str, Host], *, silent: Collectio
 def scan_from_node(host: Host, doors: Iterable[Door]) -> frozenset[Door] | str:
     """The doors that answer a node; a text says why it could not look."""
     words = " ".join(f"{address}:{port}" for address, port in doors)
-    script = _SCRIPT.format(doors=words, seconds=SECONDS)
+    script = _SCRIPT.format(doors=words, seconds=scaled(SECONDS))
     result = remote.run(host, "bash -c %s", script)
     if result.stderr.strip():
         return str(result.stderr).strip()
@@ -74,7 +75,7 @@ async def _scan(doors: tuple[Door, ...]) -> frozenset[Door]:
 
 async def _knock(address: IPv4Address, port: int) -> bool:
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(scaled(SECONDS)):
             _, writer = await asyncio.open_connection(str(address), port)
     except (OSError, TimeoutError):
         return False

@@ -69,7 +69,7 @@ echo "=== jicofo.conf"; cat /etc/jitsi/jicofo/jicofo.conf
 echo "=== jicofo.log"; tac /var/log/jitsi/jicofo.log | sed '/Starting Jicofo\\.$/q' | tac |
   grep -F -e 'Added new videobridge' -e 'Registered (' -e 'VisitorsComponentManager' \\
     -e 'ealth check' -e 'health-check timed out'
-echo "=== jicofo version"; curl -sf --max-time 3 http://127.0.0.1:8888/about/version
+echo "=== jicofo version"; curl -sf --max-time {patient} http://127.0.0.1:8888/about/version
 echo
 echo "=== s2s overrides"; cat > /run/labctl-overrides.lua <<'LUA'
 {lua}
@@ -79,6 +79,6 @@ lua5.4 /run/labctl-overrides.lua /etc/prosody/prosody.cfg.lua; rm -f /run/labctl
 BRIDGE = """
 echo "=== jvb.log"; grep -F 'Joined MUC:' /var/log/jitsi/jvb.log
 echo "=== jvb health"
-curl -s --max-time 5 -o /run/labctl-health -w '%{{http_code}}' http://127.0.0.1:8080/about/health
+curl -s --max-time {patient} -o /run/labctl-health -w '%{{http_code}}' http://127.0.0.1:8080/about/health
 echo; cat /run/labctl-health 2>/dev/null; rm -f /run/labctl-health
 """

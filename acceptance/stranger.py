@@ -11,6 +11,7 @@ from labctl.crowd import CrowdError, StanzaError, Target
 from labctl.crowd.stream import Stream
 from labctl.crowd.sync import wait
 from labctl.crowd.xml import CLIENT, MUC, PING, Element, element, error_of, local
+from labctl.waiting import scaled
 
 SECONDS = 10
 T = TypeVar("T")
@@ -45,9 +46,11 @@ class Stranger:
 
     def _within(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            return wait(asyncio.wait_for(work, SECONDS))
+            return wait(asyncio.wait_for(work, scaled(SECONDS)))
         except TimeoutError:
-            raise CrowdError(f"'{self._domain}' did not answer within {SECONDS} s.") from None
+            raise CrowdError(
+                f"'{self._domain}' did not answer within {scaled(SECONDS):g} s."
+            ) from None
 
     async def _login(self, target: Target, domain: str, query: str) -> tuple[Stream, str]:
         stream = Stream(

@@ -13,7 +13,7 @@ from acceptance import facts as gathering
 from acceptance import jicofo
 from acceptance.facts import Facts
 from labctl.model import Node, Topology
-from labctl.waiting import Deadline, wait_until
+from labctl.waiting import Deadline, scaled, wait_until
 
 pytestmark = pytest.mark.brewery
 
@@ -102,7 +102,7 @@ def test_bridge_is_healthy(facts: Mapping[str, Facts | str], bridge: Node) -> No
     found = gathering.of(facts, bridge.name)
     code, *words = found.lines("jvb health") or ("none",)
     age = found.units["jitsi-videobridge2.service"].age
-    young = age is not None and age <= FIRST_HEALTH_CHECK + 5
+    young = age is not None and age <= FIRST_HEALTH_CHECK + scaled(5)
     assert code == "200" or (young and code in ("500", "503")), (
         f"HTTP {code} after {age} s: {words}"
     )

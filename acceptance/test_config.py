@@ -13,6 +13,7 @@ from acceptance import facts as gathering
 from acceptance import remote
 from acceptance.facts import Facts
 from labctl.model import Topology, VNode
+from labctl.waiting import whole
 
 pytestmark = [pytest.mark.config, pytest.mark.visitors]
 
@@ -80,7 +81,7 @@ def test_vnode_answers_through_nginx(jms: Host, topology: Topology, vnode: VNode
     """When this fails, no visitor reaches this vnode from outside."""
     result = remote.run(
         jms,
-        "curl -s --max-time 5 --resolve %s:443:%s %s",
+        f"curl -s --max-time {whole(5)} --resolve %s:443:%s %s",
         topology.domain,
         str(topology.jms.address),
         f"https://{topology.domain}/http-bind?vnode={vnode.name}",

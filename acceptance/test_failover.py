@@ -12,6 +12,7 @@ from acceptance import jicofo, remote
 from acceptance.conftest import Lab
 from labctl.crowd import CrowdError, Kind, Target, View
 from labctl.crowd.sync import SyncCrowd, crowd_in
+from labctl.waiting import scaled
 
 pytestmark = [pytest.mark.failover, pytest.mark.slow]
 
@@ -43,7 +44,7 @@ class Bridges:
     def wait_operational(self, count: int, *, seconds: float) -> None:
         jms = self._lab.hosts["jms"]
         seen = jicofo.wait_value(lambda: jicofo.counts(jms)[1], count, seconds=seconds)
-        assert seen == count, f"operational_bridge_count is {seen} after {seconds:g} s"
+        assert seen == count, f"operational_bridge_count is {seen} after {scaled(seconds):g} s"
 
     def _systemctl(self, verb: str, nick: str) -> None:
         node = self.nodes[nick]

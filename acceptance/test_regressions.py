@@ -19,6 +19,7 @@ from labctl.crowd import CrowdError, Kind, Target, View
 from labctl.crowd.sync import SyncCrowd, crowd_in
 from labctl.drills.faults import BRIDGE_UNIT, CutPorts, Fault, Hang, Spot, render_fault, render_undo
 from labctl.model import Node
+from labctl.waiting import whole
 
 pytestmark = [pytest.mark.regression, pytest.mark.failover, pytest.mark.slow]
 
@@ -50,7 +51,7 @@ class Faults:
     def health(self, nick: str) -> str:
         """The HTTP status that the bridge gives of its own health."""
         url = "http://127.0.0.1:8080/about/health"
-        words = "curl -s --max-time 5 -o /dev/null -w %{http_code} " + url
+        words = f"curl -s --max-time {whole(5)} -o /dev/null -w %{{http_code}} {url}"
         return self._run(self.node_of(nick).name, words)
 
     def operational(self) -> int:

@@ -15,6 +15,7 @@ from acceptance.scan import Scans
 from acceptance.stranger import Stranger, stranger_at
 from labctl.crowd import Target
 from labctl.model import Node, Role, Topology, VNode
+from labctl.waiting import whole
 
 pytestmark = pytest.mark.security
 
@@ -108,13 +109,13 @@ _S2S = """
 exec 3<>/dev/tcp/{address}/{port}
 printf '%s' "<?xml version='1.0'?><stream:stream xmlns='jabber:server' version='1.0' \
 xmlns:stream='http://etherx.jabber.org/streams' from='{sender}' to='{to}'>" >&3
-timeout 2 cat <&3
+timeout {patient} cat <&3
 """
 
 
 def greet(jms: Host, address: str, port: int, *, sender: str, to: str) -> str:
     """What a server says to another one that greets it from the JMS."""
-    script = _S2S.format(address=address, port=port, sender=sender, to=to)
+    script = _S2S.format(address=address, port=port, sender=sender, to=to, patient=whole(2))
     return str(remote.run(jms, "bash -c %s", script).stdout)
 
 

@@ -14,6 +14,7 @@ from acceptance.facts import Facts
 from acceptance.scripts import LOOP_SECONDS
 from labctl.model import Node, Role, VNode
 from labctl.packages import MAIN_PACKAGES
+from labctl.waiting import whole
 
 pytestmark = pytest.mark.services
 
@@ -140,7 +141,7 @@ def test_prosodyctl_check_finds_nothing_new(lab: Lab, prosody: tuple[Node, str])
     Not asked: `dns` and `connectivity`, which need the internet, and `turn`, which needs a relay.
     """
     node, configuration = prosody
-    check = "timeout 15 prosodyctl --config %s check %s 2>&1"
+    check = f"timeout {whole(15)} prosodyctl --config %s check %s 2>&1"
     lines: list[str] = []
     for what in ("config", "certs", "disabled"):
         done = remote.run(lab.hosts[node.name], check, configuration, what)

@@ -14,6 +14,7 @@ from labctl.crowd.stream import Stream
 from labctl.crowd.sync import wait
 from labctl.crowd.xml import element
 from labctl.model import Topology
+from labctl.waiting import scaled
 
 pytestmark = pytest.mark.ports
 
@@ -32,7 +33,7 @@ def services(target: Target, topology: Topology) -> Mapping[str, Service]:
 
     async def ask() -> Mapping[str, Service]:
         stream = Stream(target, domain=target.domain, query="", on_stanza=_ignore, on_lost=_ignore)
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(scaled(SECONDS)):
             await stream.connect()
             await stream.login()
             answer = await stream.request("get", element("services", ns=EXTDISCO), to=target.domain)
@@ -59,10 +60,14 @@ def allocation(
 
     def open_one() -> Allocation:
         if request.param == "turn":
-            connection = over_udp(address, port, seconds=SECONDS)
+            connection = over_udp(address, port, seconds=scaled(SECONDS))
         else:
             connection = over_tls(
-                address, port, name=service["host"], context=target.context(), seconds=SECONDS
+                address,
+                port,
+                name=service["host"],
+                context=target.context(),
+                seconds=scaled(SECONDS),
             )
         return Allocation(connection, service["username"], service["password"])
 

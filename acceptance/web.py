@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from labctl.crowd import CrowdError, Target
+from labctl.waiting import scaled
 
 SECONDS = 10
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -23,11 +24,13 @@ class _Door(http.client.HTTPSConnection):
     """Connects to the lab's address whatever the name resolves to here."""
 
     def __init__(self, target: Target) -> None:
-        super().__init__(target.domain, target.port, context=target.context(), timeout=SECONDS)
+        super().__init__(
+            target.domain, target.port, context=target.context(), timeout=scaled(SECONDS)
+        )
         self._address = str(target.address), target.port
 
     def connect(self) -> None:
-        raw = socket.create_connection(self._address, SECONDS)
+        raw = socket.create_connection(self._address, scaled(SECONDS))
         self.sock = self._context.wrap_socket(raw, server_hostname=self.host)  # type: ignore[attr-defined]
 
 
@@ -86,15 +89,15 @@ def talk(target: Target, domain: str, *frames: str) -> list[str]:
 
 
 def _talk(target: Target, domain: str, frames: Sequence[str]) -> list[str]:
-    raw = socket.create_connection((str(target.address), target.port), SECONDS)
+    raw = socket.create_connection((str(target.address), target.port), scaled(SECONDS))
     uri = f"wss://{target.domain}/xmpp-websocket"
     context = target.context()
     with connect(
         uri, sock=raw, ssl=context, subprotocols=[Subprotocol("xmpp")], close_timeout=1
     ) as socket_:
         socket_.send(f"<open xmlns='{FRAMING}' to='{domain}' version='1.0'/>")
-        heard = [str(socket_.recv(SECONDS)), str(socket_.recv(SECONDS))]
+        heard = [str(socket_.recv(scaled(SECONDS))), str(socket_.recv(scaled(SECONDS)))]
         for frame in frames:
             socket_.send(frame)
-            heard.append(str(socket_.recv(SECONDS)))
+            heard.append(str(socket_.recv(scaled(SECONDS))))
         return heard

@@ -16,6 +16,7 @@ from labctl.dockercommand import LAB_LABEL, NODE_LABEL, WORKDIR_LABEL, docker, l
 from labctl.dockernetwork import ensure_network, network_name, remove_network
 from labctl.errors import LabError
 from labctl.model import Node, Topology
+from labctl.process import run
 from labctl.workdir import Workdir, write_file
 
 STATES = {"running": "running", "exited": "stopped", "created": "stopped", "dead": "stopped"}
@@ -24,6 +25,8 @@ STATES = {"running": "running", "exited": "stopped", "created": "stopped", "dead
 
 STOP_SECONDS = 20
 """As in the Vagrantfile: eight Prosodys need 6 s to end in order."""
+
+CONSOLE_SECONDS = 20.0
 
 RESOLV_CONF = "# A lab has no name server; /etc/hosts holds its names.\nnameserver 127.0.0.1\n"
 """For the nodes.  Where nothing listens, an answer comes at once.  Docker's own forwarder would
@@ -128,6 +131,21 @@ def halt(workdir: Workdir, nodes: Iterable[str]) -> None:
     """Stop nodes together, each in order; after 20 s the engine kills what still runs."""
     names = [container_name(workdir.lab, node) for node in nodes]
     docker("stop", "-t", str(STOP_SECONDS), *names)
+
+
+def read_console(workdir: Workdir, node: str) -> str:
+    """What a node's container said last; empty where there is none.
+
+    A systemd that runs says nothing on the container's own output, so that its journal is read.
+    """
+    name = container_name(workdir.lab, node)
+    journal = ["docker", "exec", name, "journalctl", "-b", "--no-pager", "-o", "short-monotonic"]
+    for command in (["docker", "logs", "--tail", "50", name], [*journal, "-n", "50"]):
+        said = run(command, check=False, timeout=CONSOLE_SECONDS)
+        text = f"{said.output}{said.errors}" if said.code == 0 else ""
+        if text.strip():
+            return text
+    return ""
 
 
 def remove_containers(ids: Iterable[str]) -> None:

@@ -33,13 +33,17 @@ CA_SETTING = "acquire::https::cainfo"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What the images hold of Debian: suites, and package names per role."""
+    """What the images hold of Debian: suites, and package names.
+
+    `base` is in every image, `disk` in those of virtual machines, too.
+    """
 
     suite: str
     backports: str
     backported: tuple[str, ...]
     prosody_at_least: str
     base: tuple[str, ...]
+    disk: tuple[str, ...]
     roles: Mapping[Role, tuple[str, ...]]
 
 
@@ -71,6 +75,7 @@ def load_release(path: Path = RELEASE_FILE) -> Release:
         backported=tuple(data["backports"]["packages"]),
         prosody_at_least=data["prosody_at_least"],
         base=tuple(data["base"]),
+        disk=tuple(data["disk"]),
         roles={Role(role): tuple(names) for role, names in data["roles"].items()},
     )
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from ipaddress import IPv4Network
 from typing import Any
 
 from labctl.dockercommand import LAB_LABEL, WORKDIR_LABEL, docker, lab_filters
 from labctl.errors import LabError
 from labctl.model import Topology
-from labctl.network import check_network
+from labctl.network import bridge_name, check_network
 from labctl.workdir import Workdir
 
 
@@ -28,11 +27,6 @@ class Network:
 
 def network_name(lab: str) -> str:
     return f"labctl-{lab}"
-
-
-def bridge_name(workdir: Workdir) -> str:
-    """The bridge's name: stable for a lab, at most 15 characters (the kernel's limit)."""
-    return f"lab-{sha256(str(workdir.path.resolve()).encode()).hexdigest()[:8]}"
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 from labctl import process
 from labctl.dockerd import INIT_SCRIPT, PID_FILE, Attempt, log_file, start_ticks, ways
 from labctl.errors import LabError
-from labctl.privilege import find_program, run_as_root
+from labctl.privilege import Privilege, find_privilege, find_program, run_as_root
 from labctl.progress import Progress
 from labctl.waiting import Deadline, wait_until
 from labctl.workdir import state_dir, write_json
@@ -105,7 +105,7 @@ def ask_engine() -> Asked:
     return asked
 
 
-def ensure_engine(*, progress: Progress) -> Engine:
+def ensure_engine(progress: Progress) -> Engine:
     """An engine that answers; it is started where none does.
 
     Tried in turn: systemd, the init script, `dockerd` itself.  Errors: LabError with the
@@ -119,6 +119,23 @@ def ensure_engine(*, progress: Progress) -> Engine:
         # Another labctl may have started it while this one waited.
         asked = ask_engine()
         return asked.engine or _start(progress=progress)
+
+
+def find_problem() -> str | None:
+    """Why no engine can be had here, not even by installing or starting one; None when one can."""
+    asked = ask_engine()
+    if asked.engine is not None:
+        return None
+    if asked.answer is Answer.NONE and not os.environ.get("DOCKER_HOST"):
+        if find_privilege() is Privilege.NONE:
+            return "no Docker engine answers, and starting one needs root"
+        if find_program("dockerd") is None and find_program("apt-get") is not None:
+            return None  # can be installed
+    try:
+        _refuse_unreachable(asked)
+    except LabError as error:
+        return error.message
+    return None
 
 
 def stop_engine() -> bool:

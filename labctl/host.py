@@ -1,110 +1,28 @@
-"""What the machine must have for a provider: commands, Debian's packages for them, and why."""
+"""Whether the machine has what a provider needs (`labctl.hostneeds`), and installing the rest."""
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 from labctl import apt, process
-from labctl.engine import Answer, ask_engine
 from labctl.errors import LabError
-from labctl.model import Provider
-from labctl.privilege import Privilege, find_privilege, find_program
+from labctl.hostneeds import Need
+from labctl.privilege import Privilege, find_privilege
 from labctl.progress import Progress
 
-APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
-PACKER_ELSEWHERE = (
-    "Debian 13 has no 'packer': take it from HashiCorp's repository,"
-    " https://developer.hashicorp.com/packer/install."
-)
-
-
-def always() -> bool:
-    return True
-
-
-def has_apparmor() -> bool:
-    """Whether the kernel enforces AppArmor; the engine then refuses to start without its tool."""
-    return APPARMOR.is_file() and APPARMOR.read_text(encoding="utf-8").startswith("Y")
-
-
-def is_plain_user() -> bool:
-    return os.geteuid() != 0
-
-
-def has_no_engine() -> bool:
-    """Whether there is neither an engine that answers nor one that could be started."""
-    return find_program("dockerd") is None and ask_engine().answer is Answer.NONE
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A command that labctl runs, and where it comes from.
-
-    Of `packages` those are installed that this Debian has.  `version` are the arguments that make
-    it tell its version, `when` says whether this machine needs it, `borrowed` is the Debian suite
-    that has the package where this one has not, `elsewhere` the advice where that fails, too.
-    """
-
-    command: str
-    packages: tuple[str, ...]
-    why: str
-    version: tuple[str, ...] | None = ("--version",)
-    when: Callable[[], bool] = always
-    borrowed: str | None = None
-    elsewhere: str | None = None
-
-
-EVERY_PROVIDER = (
-    Need("vagrant", ("vagrant",), "makes, starts and removes the nodes"),
-    Need(
-        "packer",
-        ("packer",),
-        "bakes the images of the roles",
-        version=("version",),
-        # A static program that needs nothing but libc6, so the older release's runs as well.
-        borrowed="bookworm",
-        elsewhere=PACKER_ELSEWHERE,
-    ),
-    Need("mmdebstrap", ("mmdebstrap",), "makes the Debian tree that the images start from"),
-    Need("ssh", ("openssh-client",), "reaches the nodes", version=("-V",)),
-    Need("ssh-keygen", ("openssh-client",), "makes a lab's keys", version=None),
-    Need("ip", ("iproute2",), "tells whether the lab's network is free", version=("-V",)),
-)
-# Debian 12 has client and engine in one package, Debian 13 in two.
-DOCKER = (
-    Need("docker", ("docker.io", "docker-cli"), "runs the nodes as containers"),
-    Need("dockerd", ("docker.io",), "is the engine of the containers", when=has_no_engine),
-    Need("apparmor_parser", ("apparmor",), "is wanted by the engine here", when=has_apparmor),
-    Need(
-        "newuidmap",
-        ("uidmap",),
-        "lets mmdebstrap work without root",
-        version=None,
-        when=is_plain_user,
-    ),
-)
 # For commands that people are given to type; what labctl installs itself it asks apt about.
-NOT_IN_DEBIAN: Mapping[str, set[str]] = {"12": {"docker-cli"}, "13": {"packer"}}
-NEEDS: Mapping[Provider, tuple[Need, ...]] = {Provider.DOCKER: (*DOCKER, *EVERY_PROVIDER)}
+NOT_IN_DEBIAN: Mapping[str, set[str]] = {
+    "12": {"docker-cli", "virtualbox"},
+    "13": {"packer", "virtualbox"},
+}
 
 
-def needs_of(provider: Provider) -> tuple[Need, ...]:
-    """What this machine must have for a provider; LabError for one that labctl cannot run yet."""
-    if provider not in NEEDS:
-        known = ", ".join(f"'{name}'" for name in NEEDS)
-        raise LabError(f"Provider '{provider}' is not supported yet.", hint=f"Available: {known}.")
-    return tuple(need for need in NEEDS[provider] if need.when())
-
-
-def missing_needs(provider: Provider) -> tuple[Need, ...]:
-    """What a provider needs and this machine has not."""
-    return tuple(need for need in needs_of(provider) if find_program(need.command) is None)
+def missing_needs(needs: Iterable[Need]) -> tuple[Need, ...]:
+    """Those of `needs` that count on this machine and that it has not."""
+    return tuple(need for need in needs if need.when() and need.find() is None)
 
 
 def packages_of(needs: Iterable[Need]) -> list[str]:
@@ -131,9 +49,9 @@ def parse_version(text: str) -> str:
 
 
 def read_version(need: Need) -> str:
-    """The version of an installed command; ProcessError when it does not work."""
-    path = find_program(need.command) or need.command
-    if need.version is None:
+    """The version of an installed command, the place of a file; ProcessError when it is broken."""
+    path = need.find() or need.name
+    if need.version is None or need.file is not None:
         return path
     environment = {"CHECKPOINT_DISABLE": "1", "VAGRANT_CHECKPOINT_DISABLE": "1"}
     result = process.run([path, *need.version], env=environment, timeout=60)
@@ -141,16 +59,16 @@ def read_version(need: Need) -> str:
     return parse_version(result.output or result.errors)
 
 
-def ensure_host(provider: Provider, *, progress: Progress) -> None:
+def ensure_host(needs: Iterable[Need], *, progress: Progress) -> None:
     """Install through apt what a provider needs and this machine has not.
 
     Errors: LabError whose hint is the exact command where that cannot be done from here.
     """
-    missing = missing_needs(provider)
+    missing = missing_needs(needs)
     if not missing:
         return
     for need in missing:
-        progress("host", f"'{need.command}' is missing: it {need.why}.")
+        progress("host", f"'{need.name}' is missing: it {need.why}.")
     if shutil.which("apt-get") is None:
         raise LabError(
             f"This machine lacks {_commands(missing)}, and it has no apt to install them.",
@@ -164,7 +82,7 @@ def ensure_host(provider: Provider, *, progress: Progress) -> None:
     progress("host", f"installing {', '.join(packages_of(missing))} (log: {apt.log_file()}) ...")
     _install(missing, progress=progress)
     for need in missing:
-        progress("host", f"'{need.command}' is installed: {read_version(need)}.")
+        progress("host", f"'{need.name}' is installed: {read_version(need)}.")
 
 
 def _install(missing: tuple[Need, ...], *, progress: Progress) -> None:
@@ -197,4 +115,4 @@ def _install_elsewhere(need: Need, *, progress: Progress) -> None:
 
 
 def _commands(needs: Iterable[Need]) -> str:
-    return ", ".join(f"'{need.command}'" for need in needs)
+    return ", ".join(f"'{need.name}'" for need in needs)

@@ -1,4 +1,7 @@
-"""What images are called and say of themselves: names by content, labels.  No Docker in here."""
+"""What images are called and say of themselves: recipes, names by content, labels.
+
+No Docker and no disks in here: what differs between the kinds of images is a row of `RECIPES`.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,56 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from labctl.base import SCRIPTS
+from labctl.bakeinput import origin_of
+from labctl.capabilities import ImageKind
 from labctl.model import Role
 from labctl.packages import MAIN_PACKAGES, Origin, PackageSet
-from labctl.packer import origin_of
 from labctl.standins import VERSION_PREFIX
 from labctl.workdir import ROOT
 
-FORMAT = 1
-"""To be raised when code changes what an image holds; templates and scripts count by themselves."""
+PACKER = "packer"
+"""The folder with everything that names depend on, below the project's root."""
 
 SHOWN_PACKAGES = (*MAIN_PACKAGES, "prosody", "nginx", "coturn")
 """What the label of an image lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the images of one kind are made from: all that their names depend on.
+
+    `reference` is the pattern of names, with `{name}` for 'base' or the role and `{hash}`.
+    `release` are the fields of the Debian release's data that go into the base; `base` and `role`
+    are patterns of files below `packer/`, in the order in which they count, `role` without what
+    the base has already.  A file that no pattern takes may change without a new name.
+    `format` is to be raised when code changes what an image holds.
+    """
+
+    reference: str
+    base: tuple[str, ...]
+    role: tuple[str, ...]
+    release: tuple[str, ...] = ("suite", "base")
+    format: int = 1
+
+
+TEMPLATES = ("build.pkr.hcl", "sources.pkr.hcl", "variables.pkr.hcl")
+SCRIPTS = tuple(f"scripts/{name}.sh" for name in ("check", "clean", "finish", "install", "keep"))
+RECIPES: Mapping[ImageKind, Recipe] = {
+    ImageKind.CONTAINER: Recipe(
+        reference="labctl/{name}:{hash}",
+        base=("scripts/base.sh", "scripts/container.sh"),
+        role=(*TEMPLATES, *SCRIPTS),
+    ),
+    ImageKind.DISK: Recipe(
+        # A Vagrant box's name and a file's: no slash, no colon.
+        reference="labctl-{name}-{hash}",
+        base=("scripts/base.sh", "scripts/vm.sh", "disk/*"),
+        role=(*TEMPLATES, *SCRIPTS),
+        release=("suite", "base", "disk"),
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +84,58 @@ class Plan:
 
 
 def plan_images(
-    roles: Iterable[Role], packages: PackageSet, *, architecture: str, root: Path = ROOT
+    kind: ImageKind,
+    roles: Iterable[Role],
+    packages: PackageSet,
+    *,
+    architecture: str,
+    root: Path = ROOT,
 ) -> Plan:
-    """Name the images: equal names mean equal content.  Reads `packer/` and nothing else."""
-    folder = root / "packer"
+    """Name the images of a kind: equal names mean equal content.
+
+    Reads the files of the kind's recipe and the release's data, nothing else.  Errors:
+    FileNotFoundError for a pattern of the recipe that finds nothing.
+    """
+    recipe, folder = RECIPES[kind], root / PACKER
     data = json.loads((folder / "debian" / "13.json").read_text(encoding="utf-8"))
-    scripts = [folder / "scripts" / script.name for script in SCRIPTS]
-    base_hash = _hash(
-        [FORMAT, architecture, data["suite"], data["base"], [path.read_text() for path in scripts]]
-    )
-    templates = [*sorted(folder.glob("*.pkr.hcl")), *sorted((folder / "scripts").glob("*.sh"))]
-    texts = [[path.name, path.read_text()] for path in templates if path not in scripts]
+    release = [data[key] for key in recipe.release]
+    base_texts = [path.read_text(encoding="utf-8") for path in _files(folder, recipe.base)]
+    base_hash = _hash([recipe.format, architecture, *release, base_texts])
+    texts = [[path.name, path.read_text(encoding="utf-8")] for path in _files(folder, recipe.role)]
     references = {
-        role: f"labctl/{role}:"
-        + _hash([base_hash, texts, data["backports"], data["roles"][role], packages.identity(role)])
+        role: recipe.reference.format(
+            name=role,
+            hash=_hash(
+                [
+                    base_hash,
+                    texts,
+                    data["backports"],
+                    data["roles"][role],
+                    packages.identity(role),
+                ]
+            ),
+        )
         for role in sorted(set(roles))
     }
-    return Plan(f"labctl/base:{base_hash}", references, packages)
+    return Plan(recipe.reference.format(name="base", hash=base_hash), references, packages)
+
+
+def _files(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    found = []
+    for pattern in patterns:
+        files = sorted(path for path in folder.glob(pattern) if path.is_file())
+        if not files:
+            raise FileNotFoundError(f"'{pattern}' finds no file in '{folder}'")
+        found += files
+    return found
+
+
+def packages_to_json(packages: Mapping[str, Installed]) -> dict[str, Any]:
+    """Packages as plain data for programs."""
+    return {
+        name: {"version": item.version, "source": str(item.origin)}
+        for name, item in packages.items()
+    }
 
 
 def parse_label(text: str) -> dict[str, Installed]:

@@ -1,26 +1,35 @@
-"""The images that labctl has made: which there are, who uses them, which may go."""
+"""Where images of one kind are kept: the seam between `labctl.images` and who makes them.
+
+A store is one value in a provider's row (`labctl.providers`).  Stores of one kind keep the same
+images: providers that start disks share them, and each adds to a disk what it needs.  The Docker
+engine's is `labctl.dockerimages`, that of disks `labctl.vm.store`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from labctl import process
-from labctl.baking import DOCKER_HINT
-from labctl.packer import KEPT_PREFIX
+from labctl.capabilities import ImageKind
+from labctl.imageplan import Installed, Plan
+from labctl.model import Role
+from labctl.packages import PackageSet
+from labctl.progress import Progress
 from labctl.workdir import ROOT
 
 LABS = ROOT / ".lab"
+BASE = "base"
+"""What stands in place of a role for the image that all roles are baked on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
     """An image of labctl: its reference, role, when it was made (RFC 3339), bytes of its own.
 
-    `users` are labs of this checkout that name it, and containers of anybody.
+    `users` says in words who needs it: 'lab course', 'container x', 'image labctl-jms-0123'.
     """
 
     reference: str
@@ -30,37 +39,89 @@ class Image:
     users: tuple[str, ...] = ()
 
 
-def list_images(labs: Path = LABS) -> list[Image]:
-    """All images of labctl that Docker has, the newest first."""
-    listing = process.run(
-        ["docker", "images", "--quiet", "--no-trunc", "--filter", "label=labctl.hash"],
-        hint=DOCKER_HINT,
-        timeout=30,
-    )
-    ids = sorted(set(listing.output.split()))
-    if not ids:
-        return []
-    inspected = process.run(["docker", "image", "inspect", *ids], timeout=30)
-    users = {**lab_images(labs)}
-    for name, reference in _containers():
-        users.setdefault(reference, []).append(f"container {name}")
-    return parse_images(json.loads(inspected.output), users=users)
+class ImageStore(Protocol):
+    """Makes, finds, checks and removes the images of one kind.
+
+    A reference is what a node's `image` holds and its provider starts.  Every method may raise
+    LabError when the programs behind the store do not answer; those that take a reference do for
+    one that is not there, except where something else is said.
+    """
+
+    @property
+    def kind(self) -> ImageKind:
+        """What its images are.  Stores of the same kind list, show, verify and remove the same."""
+        ...
+
+    def local(self) -> frozenset[str]:
+        """References of whole images that the provider can start as they are, and of bases.
+
+        Called at every `labctl up`: one program's start, not more.
+        """
+        ...
+
+    def plan(self, roles: Iterable[Role], packages: PackageSet, *, architecture: str) -> Plan:
+        """Name the images of `roles` and their base by all that goes in; makes nothing.
+
+        Equal names mean equal content.  `architecture` is Debian's word, such as 'amd64'.  See
+        `labctl.imageplan.plan_images`, which does it from the kind's recipe.
+        """
+        ...
+
+    def make(
+        self,
+        plan: Plan,
+        missing: Sequence[Role],
+        *,
+        remake_base: bool,
+        cache: Path,
+        logs: Path,
+        progress: Progress,
+        jobs: int,
+    ) -> None:
+        """Make the images of `missing`, at most `jobs` at once, and the base with `remake_base`.
+
+        An image gets its name as the last act, whatever interrupts; one of the same name is
+        replaced.  `cache` is a folder for what may be used again, `logs` gets 'build-<role>.log'.
+        Progress: phase 'images', the role or 'base' as node.  The caller holds the kind's lock.
+        Errors: LabError with its log, PackageError where a package is at fault.
+        """
+        ...
+
+    def packages(self, reference: str) -> dict[str, Installed]:
+        """What an image holds of Jitsi, Prosody, nginx and coturn, as noted when it was made."""
+        ...
+
+    def list(self) -> Sequence[Image]:
+        """All images, the newest first, with users that the store knows of (labs: `with_labs`)."""
+        ...
+
+    def remove(self, images: Iterable[Image]) -> Sequence[Image]:
+        """Remove images; those that went (another may have begun to use one meanwhile)."""
+        ...
+
+    def clean(self) -> Sequence[str]:
+        """Remove what failed bakes have left; what went, in words."""
+        ...
+
+    def verify(self, reference: str) -> Sequence[str]:
+        """What is wrong with an image, in sentences; empty when it is good.
+
+        Reads all of its content, and compares it with what was noted when it was made.  An image
+        that is not there is a problem, not an error.
+        """
+        ...
+
+    def show(self, reference: str) -> dict[str, Any]:
+        """Plain data about an image: at least reference, role, created, size, packages."""
+        ...
 
 
-def parse_images(data: Iterable[Any], *, users: dict[str, list[str]]) -> list[Image]:
-    """Images as `docker image inspect` prints them; those without a name are left out."""
-    found = [
-        Image(
-            reference,
-            item["Config"]["Labels"].get("labctl.role", ""),
-            item["Created"],
-            int(item["Size"]),
-            tuple(users.get(reference, ())),
-        )
-        for item in data
-        for reference in item["RepoTags"] or ()
+def with_labs(images: Iterable[Image], *, labs: Path = LABS) -> list[Image]:
+    """The same images, with the labs of this checkout among their users."""
+    users = lab_images(labs)
+    return [
+        replace(image, users=(*users.get(image.reference, ()), *image.users)) for image in images
     ]
-    return sorted(found, key=lambda image: image.created, reverse=True)
 
 
 def lab_images(labs: Path) -> dict[str, list[str]]:
@@ -80,33 +141,6 @@ def lab_images(labs: Path) -> dict[str, list[str]]:
 
 
 def choose_prunable(images: Sequence[Image]) -> list[Image]:
-    """Images that nobody uses, but for the newest base: every role is baked on that one."""
-    newest_base = next((image for image in images if image.role == "base"), None)
+    """Images of one store that nobody uses, but for the newest base: roles are baked on that."""
+    newest_base = next((image for image in images if image.role == BASE), None)
     return [image for image in images if not image.users and image is not newest_base]
-
-
-def remove_images(images: Iterable[Image]) -> list[Image]:
-    """Remove images; returns those that Docker did remove (another may have begun to use one)."""
-    removed = []
-    for image in images:
-        command = ["docker", "image", "rm", image.reference]
-        if process.run(command, check=False, timeout=60).code == 0:
-            removed.append(image)
-    return removed
-
-
-def remove_kept_containers() -> list[str]:
-    """Remove the containers that failed bakes have left for a look inside; returns their names."""
-    command = ["docker", "ps", "--all", "--filter", f"name=^{KEPT_PREFIX}"]
-    listing = process.run([*command, "--format", "{{.Names}}"], timeout=30)
-    names = listing.output.split()
-    for name in names:
-        process.run(["docker", "rm", "--force", "--volumes", name], check=False, timeout=60)
-    return names
-
-
-def _containers() -> list[tuple[str, str]]:
-    """(name, image reference) of every container."""
-    command = ["docker", "ps", "--all", "--format", "{{.Names}}\t{{.Image}}"]
-    lines = process.run(command, timeout=30).output.splitlines()
-    return [(name, image) for name, _, image in (line.partition("\t") for line in lines)]

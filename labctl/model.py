@@ -13,7 +13,6 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 TOPOLOGY_FORMAT = 1
-
 LOOPBACK = IPv4Address("127.0.0.1")
 
 HOST_OFFSET = 1
@@ -35,8 +34,9 @@ class Role(StrEnum):
 
 
 class Provider(StrEnum):
-    """What runs the machines."""
+    """What runs the machines; `auto` is what works here best (`labctl.choice`)."""
 
+    AUTO = "auto"
     DOCKER = "docker"
     LIBVIRT = "libvirt"
     VIRTUALBOX = "virtualbox"

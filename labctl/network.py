@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
 from labctl.errors import LabError
 from labctl.model import HOST_OFFSET
 from labctl.process import run
+from labctl.waiting import Deadline, wait_until
+from labctl.workdir import Workdir
 
 PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 """RFC 1918."""
@@ -85,6 +88,11 @@ def read_interfaces() -> tuple[Interface, ...]:
 
 def read_routes() -> tuple[Route, ...]:
     return parse_routes(run(["ip", "-j", "-4", "route", "show"], hint=IP_HINT).output)
+
+
+def bridge_name(workdir: Workdir) -> str:
+    """The name of a lab's bridge: stable for a lab, at most 15 characters (the kernel's limit)."""
+    return f"lab-{sha256(str(workdir.path.resolve()).encode()).hexdigest()[:8]}"
 
 
 def find_overlap(
@@ -165,6 +173,28 @@ def prove_local(addresses: Collection[IPv4Address], network: IPv4Network) -> str
         if problem := stray(address, route, network=network, device=owners[0]):
             raise LabError(problem, hint="Look at 'ip route' and 'ip rule' for a VPN's routes.")
     return owners[0]
+
+
+def wait_local(
+    addresses: Collection[IPv4Address], network: IPv4Network, *, deadline: Deadline
+) -> None:
+    """Wait for what `prove_local` proves, where the network comes up with its first machine.
+
+    Errors: those of `prove_local` when the deadline has passed; nothing is sent before.
+    """
+    last: LabError | None = None
+
+    def proven() -> bool:
+        nonlocal last
+        try:
+            prove_local(addresses, network)
+        except LabError as error:
+            last = error
+            return False
+        return True
+
+    if not wait_until(proven, deadline=deadline, interval=0.2) and last is not None:
+        raise last
 
 
 def stray(address: IPv4Address, route: Route, *, network: IPv4Network, device: str) -> str | None:

@@ -17,6 +17,7 @@ from labctl.errors import LabError
 from labctl.model import Topology
 from labctl.process import failure, run
 from labctl.progress import Progress
+from labctl.waiting import patience, scaled
 from labctl.workdir import ROOT, Workdir
 
 DEADLINE = 600.0
@@ -149,8 +150,11 @@ def provision(
     result = run(
         [sys.executable, "-m", "provision.run"],
         cwd=ROOT,
-        env={"LABCTL_WORKDIR": str(workdir.path.resolve())},
-        timeout=deadline,
+        env={
+            "LABCTL_WORKDIR": str(workdir.path.resolve()),
+            "LABCTL_PATIENCE": str(patience()),
+        },
+        timeout=scaled(deadline),
         check=False,
         log=log,
         on_line=report.take,

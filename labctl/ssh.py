@@ -18,8 +18,9 @@ from pathlib import Path
 from labctl.errors import LabError
 from labctl.model import Node, Topology
 from labctl.process import ProcessError, Result, exec_over, run
+from labctl.progress import Progress, silent
 from labctl.sshkeys import USER_KEY
-from labctl.waiting import Deadline, wait_until
+from labctl.waiting import Deadline, scaled, wait_until, whole
 from labctl.workdir import Workdir, write_file
 
 USER = "vagrant"
@@ -27,6 +28,7 @@ PORT = 22
 UNREACHABLE = 255
 """Exit status that ssh keeps for its own failures; a command's own 255 looks the same."""
 
+KNOCK_SECONDS = 2.0
 RETRY_SECONDS = 0.1
 """Pause between two knocks at a port that refuses; the wait itself is for the ssh banner."""
 
@@ -65,7 +67,7 @@ def render_config(workdir: Workdir, topology: Topology) -> str:
         "  ControlMaster auto\n"
         f'  ControlPath "{control_dir(workdir)}/%h"\n'
         "  ControlPersist 60\n"
-        "  ConnectTimeout 5\n"
+        f"  ConnectTimeout {whole(5)}\n"
         "  ServerAliveInterval 5\n"
         "  ServerAliveCountMax 3\n"
         "  LogLevel ERROR\n"
@@ -103,10 +105,11 @@ def run_on(
     """Run a command on a node: text goes to its shell as it is, a list word by word.
 
     Errors: LabError when the node does not answer (whatever `check` says), ProcessError when
-    the command fails while `check` is set or `timeout` seconds pass.
+    the command fails while `check` is set or `timeout` seconds pass, scaled by the patience.
     """
     text = _shell_text(command, sudo=sudo)
     argv: list[str | Path] = ["ssh", "-F", workdir.ssh_config, "-T", node, text]
+    timeout = None if timeout is None else scaled(timeout)
     result = run(argv, stdin=stdin, timeout=timeout, check=False, log=log, on_line=on_line)
     if result.code == UNREACHABLE:
         said = (result.errors or result.output).strip().splitlines()[-1:]
@@ -141,36 +144,51 @@ def close_masters(workdir: Workdir) -> None:
     folder.rmdir()
 
 
-def wait_ssh(nodes: Iterable[Node], *, deadline: Deadline) -> None:
-    """Wait until sshd greets on every node.
+def wait_ssh(nodes: Iterable[Node], *, deadline: Deadline, progress: Progress = silent) -> None:
+    """Wait until sshd greets on every node; progress tells of those that take a while.
 
     Errors: LabError that names each silent node with what was last seen.
     """
     nodes = tuple(nodes)
+
+    def wait(node: Node) -> str:
+        def waiting() -> None:
+            progress("machines", "waiting for ssh", node=node.name)
+
+        return _wait_banner(node.address, deadline, on_silence=waiting)
+
     with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
-        seen = list(pool.map(lambda node: _wait_banner(node.address, deadline), nodes))
-    silent = [
+        seen = list(pool.map(wait, nodes))
+    unheard = [
         f"'{node.name}' ({node.address}: {last})"
         for node, last in zip(nodes, seen, strict=True)
         if last
     ]
-    if silent:
+    if unheard:
         raise LabError(
-            f"No ssh from {', '.join(silent)}.", hint="Look at the node's console or container log."
+            f"No ssh from {', '.join(unheard)}.",
+            hint="Look at the node's console or container log.",
         )
 
 
-def _wait_banner(address: IPv4Address, deadline: Deadline) -> str:
-    """Empty once sshd has greeted, else what was last seen when the deadline passed."""
-    last = ""
+def _wait_banner(
+    address: IPv4Address, deadline: Deadline, *, on_silence: Callable[[], None]
+) -> str:
+    """Empty once sshd has greeted, else what was last seen when the deadline passed.
+
+    `on_silence` is called once where the first knock was not answered.
+    """
+    last: str | None = None
 
     def greeted() -> bool:
         nonlocal last
-        last = _knock(address, timeout=2.0)
+        first, last = last is None, _knock(address, timeout=scaled(KNOCK_SECONDS))
+        if first and last:
+            on_silence()
         return not last
 
     wait_until(greeted, deadline=deadline, interval=RETRY_SECONDS)
-    return last
+    return last or ""
 
 
 def _knock(address: IPv4Address, *, timeout: float) -> str:

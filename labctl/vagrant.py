@@ -9,18 +9,20 @@ from __future__ import annotations
 import fcntl
 import re
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from labctl.capabilities import capabilities_of
 from labctl.errors import LabError
 from labctl.model import Node, Topology
-from labctl.network import prove_local
+from labctl.network import prove_local, wait_local
 from labctl.progress import Progress, silent
 from labctl.providers import facts_of
 from labctl.ssh import close_masters, ensure_config, wait_ssh
 from labctl.sshkeys import ensure_keys
-from labctl.waiting import Deadline, wait_until
+from labctl.waiting import Deadline, set_patience, wait_until
 from labctl.workdir import ROOT, Workdir
 
 RUNNING = "running"
@@ -29,6 +31,11 @@ NOT_CREATED = "not_created"
 
 ORPHAN_SECONDS = 60.0
 """How long a Vagrant that outlived its labctl may take to end."""
+
+NETWORK_SECONDS = 15.0
+"""How long after its first machine a network may take to come up, where that brings it up."""
+
+CONSOLE_LINES = 15
 
 
 class Machines(Protocol):
@@ -63,6 +70,7 @@ class VagrantMachines:
         self._topology = topology
         self._root = root
         self._facts = facts_of(topology.provider)
+        self._capabilities = capabilities_of(topology.provider)
 
     @property
     def log(self) -> Path:
@@ -77,26 +85,19 @@ class VagrantMachines:
         wait_unlocked(self._lock, deadline=Deadline.after(ORPHAN_SECONDS))
         ensure_keys(self._workdir, self._topology)
         ensure_config(self._workdir, self._topology)
-        removed = self._facts.prepare(self._workdir, self._topology, self._known_ids())
-        for name, why in removed.items():
-            progress("machines", f"removed: {why}", node=name)
-        if removed:
-            close_masters(self._workdir)
-            ensure_config(self._workdir, self._topology)
+        self._prepare(progress)
+        self._workdir.save_machines(self._facts.vagrant_data(self._workdir, self._topology))
+        set_patience(self._workdir.patience)
         # Before any packet goes to a lab address.
-        prove_local([node.address for node in wanted], self._topology.network)
-        states = self.states()
-        stopped = [node.name for node in wanted if states[node.name] == STOPPED]
-        for name in stopped:
-            progress("machines", "starting", node=name)
-        if stopped:
-            self._facts.start(self._workdir, stopped)
-        missing = [node.name for node in wanted if states[node.name] not in (RUNNING, STOPPED)]
-        if missing:
-            # With the provider named, Vagrant does not ask the engine's version for each node.
-            vagrant, names = self._vagrant(progress), pattern(missing)
-            vagrant.up(names, provider=self._facts.provider)
-        wait_ssh(wanted, deadline=Deadline.after(self._facts.ssh_seconds))
+        addresses, network = [node.address for node in wanted], self._topology.network
+        if self._capabilities.network_first:
+            prove_local(addresses, network)
+        self._start(wanted, progress=progress)
+        if not self._capabilities.network_first:
+            wait_local(addresses, network, deadline=Deadline.after(NETWORK_SECONDS))
+        with self._consoles(wanted):
+            deadline = Deadline.after(self._facts.ssh_seconds)
+            wait_ssh(wanted, deadline=deadline, progress=progress)
 
     def halt(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
         names = [node.name for node in self._select(nodes)]
@@ -127,6 +128,52 @@ class VagrantMachines:
         config: dict[str, str] = vagrant.conf(vm_name=node)
         return config
 
+    def _prepare(self, progress: Progress) -> None:
+        removed = self._facts.prepare(self._workdir, self._topology, self._known_ids())
+        for name, why in removed.items():
+            progress("machines", f"removed: {why}", node=name)
+        if removed:
+            close_masters(self._workdir)
+            ensure_config(self._workdir, self._topology)
+
+    def _start(self, wanted: Sequence[Node], *, progress: Progress) -> None:
+        """Start what is stopped and let Vagrant make what is missing."""
+        states = self.states()
+        stopped = [node.name for node in wanted if states[node.name] == STOPPED]
+        for name in stopped:
+            progress("machines", "starting", node=name)
+        if stopped:
+            self._facts.start(self._workdir, stopped)
+        missing = [node for node in wanted if states[node.name] not in (RUNNING, STOPPED)]
+        if missing:
+            # With the provider named, Vagrant does not ask the engine's version for each node.
+            vagrant, names = self._vagrant(progress), pattern([node.name for node in missing])
+            with self._consoles(missing):
+                vagrant.up(names, provider=self._facts.provider)
+
+    @contextmanager
+    def _consoles(self, nodes: Sequence[Node]) -> Iterator[None]:
+        """When this fails, the error tells what the consoles of its nodes said last."""
+        try:
+            yield
+        except LabError as error:
+            named = [node for node in nodes if f"'{node.name}'" in error.message]
+            said = {node.name: self._console(node) for node in named or nodes}
+            shown = [
+                f"\nThe console of '{name}' said last:{text}" for name, text in said.items() if text
+            ]
+            message = error.message + "".join(shown)
+            raise LabError(message, hint=error.hint, log=error.log) from error
+
+    def _console(self, node: Node) -> str:
+        """The end of a node's console, indented, a line break before each line."""
+        try:
+            text = self._facts.console(self._workdir, node.name)
+        except LabError:
+            return ""
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        return "".join(f"\n    {line}" for line in lines[-CONSOLE_LINES:])
+
     def _vagrant(self, progress: Progress) -> Any:
         def on_line(line: str) -> None:
             if said := parse_line(line):
@@ -138,7 +185,8 @@ class VagrantMachines:
         return Vagrant(self._root, env=self._env(), lock=self._lock, log=self.log, on_line=on_line)
 
     def _env(self) -> dict[str, str]:
-        return {
+        parallel = {} if self._capabilities.parallel_up else {"VAGRANT_NO_PARALLEL": "1"}
+        return parallel | {
             "LABCTL_WORKDIR": str(self._workdir.path.resolve()),
             "VAGRANT_DOTFILE_PATH": str(self._workdir.vagrant.resolve()),
             "VAGRANT_DEFAULT_PROVIDER": str(self._topology.provider),
@@ -185,33 +233,3 @@ def parse_line(line: str) -> tuple[str, str] | None:
     """The node and what Vagrant says of it, from a line such as `==> jvb1: Starting...`."""
     found = re.match(r"==> ([^:\s]+): (\S.*)", line)
     return (found[1], found[2]) if found else None
-
-
-def ensure_plain_vagrant(workdir: Workdir, *, root: Path = ROOT) -> None:
-    """Make plain `vagrant` in the project's root see the current lab's machines.
-
-    `.vagrant` becomes a link to the state folder of the lab that `.lab/current` points to.
-    Errors: LabError when `.vagrant` is a folder with machines of somebody else.
-    """
-    link = root / ".vagrant"
-    workdir.vagrant.mkdir(parents=True, exist_ok=True)
-    if link.is_dir() and not link.is_symlink():
-        if any(link.glob("machines/*/*/id")):
-            raise LabError(
-                f"'{link}' holds machines that labctl did not make.",
-                hint="Run 'vagrant destroy' there, then remove the folder.",
-            )
-        # What a plain `vagrant` call leaves where there was no lab: an empty frame.
-        shutil.rmtree(link)
-    target = Path(".lab") / "current" / "vagrant"
-    if link.is_symlink() and link.readlink() == target:
-        return
-    link.unlink(missing_ok=True)
-    link.symlink_to(target)
-
-
-def remove_plain_vagrant(*, root: Path = ROOT) -> None:
-    """Remove the link, so that a plain `vagrant` call does not stumble over its missing end."""
-    link = root / ".vagrant"
-    if link.is_symlink() and not link.exists():
-        link.unlink()

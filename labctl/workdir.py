@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,11 @@ class Workdir:
         return self.path / "topology.json"
 
     @property
+    def machines_file(self) -> Path:
+        """What the provider tells the Vagrantfile beside the topology."""
+        return self.path / "machines.json"
+
+    @property
     def secrets_file(self) -> Path:
         return self.path / "secrets.json"
 
@@ -107,6 +112,23 @@ class Workdir:
                 f"'{self.topology_file}' cannot be read: {error}.",
                 hint="Run 'labctl up' to write it anew.",
             ) from error
+
+    def load_machines(self) -> dict[str, Any]:
+        """What machines.json holds; empty where there is none or it is damaged."""
+        try:
+            data = json.loads(self.machines_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    @property
+    def patience(self) -> float:
+        """By how much deadlines are longer for this lab (`labctl.waiting`); 1 where not said."""
+        found = self.load_machines().get("patience", 1.0)
+        return max(1.0, float(found)) if isinstance(found, int | float) else 1.0
+
+    def save_machines(self, data: Mapping[str, Any]) -> None:
+        write_json(self.machines_file, dict(data))
 
     def save_topology(self, topology: Topology) -> None:
         write_json(self.topology_file, topology.to_json())

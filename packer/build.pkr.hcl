@@ -1,7 +1,7 @@
 # How a role is baked: the same steps whatever the machine, as root through sudo.
 
 build {
-  sources = ["source.docker.role"]
+  sources = ["source.docker.role", "source.qemu.role", "source.virtualbox-ovf.role"]
 
   provisioner "shell" {
     inline = ["mkdir -p ${local.upload}"]
@@ -17,13 +17,14 @@ build {
       "LABCTL_INPUT=${local.upload}",
       "LABCTL_HOST=${var.placeholder_host}",
       "LABCTL_PROSODY=${var.prosody_at_least}",
+      "LABCTL_NAMESERVER=${var.nameserver}",
     ]
     execute_command = "sudo env {{ .Vars }} /bin/sh {{ .Path }}"
     scripts = [
-      "${path.root}/scripts/install.sh",
-      "${path.root}/scripts/keep.sh",
-      "${path.root}/scripts/clean.sh",
-      "${path.root}/scripts/check.sh",
+      "${path.root}/../../scripts/install.sh",
+      "${path.root}/../../scripts/keep.sh",
+      "${path.root}/../../scripts/clean.sh",
+      "${path.root}/../../scripts/check.sh",
     ]
   }
 
@@ -34,7 +35,8 @@ build {
   }
 
   provisioner "shell" {
-    inline = ["sudo rm -rf ${local.upload}"]
+    execute_command = "sudo /bin/sh {{ .Path }}"
+    script          = "${path.root}/../../scripts/finish.sh"
   }
 
   post-processor "manifest" {

@@ -17,3 +17,73 @@ source "docker" "role" {
   # labctl adds labels and the signal that stops systemd when it gives the image its name.
   changes = ["CMD [\"/lib/systemd/systemd\"]"]
 }
+
+source "qemu" "role" {
+  iso_url      = var.base
+  iso_checksum = "none"
+  disk_image   = true
+
+  # A copy of the base, packed up afterwards.  (As a backing file it would cost nothing, but
+  # Packer 1.6 does not name its format, which QEMU 6.1 and later want.)
+  format          = "qcow2"
+  skip_compaction = true
+  disk_interface  = "virtio"
+  disk_cache      = "unsafe"
+  disk_discard    = "unmap"
+
+  vm_name          = "disk.qcow2"
+  output_directory = "${var.output}/machine"
+  headless         = true
+  memory           = var.memory_mib
+  cpus             = var.cpus
+  net_device       = "virtio-net"
+  accelerator      = var.accelerator == "kvm" ? "kvm" : "none"
+  qemuargs         = local.qemu
+
+  boot_wait              = "1s"
+  communicator           = "ssh"
+  ssh_username           = "vagrant"
+  ssh_private_key_file   = var.ssh_key
+  ssh_timeout            = var.ssh_timeout
+  ssh_handshake_attempts = 100
+  shutdown_command       = "sudo systemctl poweroff"
+  shutdown_timeout       = "5m"
+}
+
+# For hosts that have VirtualBox only; the base is an OVF of the same disk.
+source "virtualbox-ovf" "role" {
+  source_path          = var.base
+  checksum             = "none"
+  vm_name              = var.machine
+  headless             = true
+  guest_additions_mode = "disable"
+  # Nothing about VirtualBox is written into the machine.
+  virtualbox_version_file = ""
+
+  vboxmanage = [
+    ["modifyvm", "{{.Name}}", "--memory", "${var.memory_mib}", "--cpus", "${var.cpus}"],
+    ["modifyvm", "{{.Name}}", "--vrde", "off", "--rtcuseutc", "on"],
+    [
+      "storageattach", "{{.Name}}", "--storagectl", "SATA", "--port", "1", "--device", "0",
+      "--type", "dvddrive", "--medium", var.seed,
+    ],
+  ]
+  vboxmanage_post = [
+    [
+      "storageattach", "{{.Name}}", "--storagectl", "SATA", "--port", "1", "--device", "0",
+      "--medium", "none",
+    ],
+  ]
+
+  format           = "ovf"
+  output_directory = "${var.output}/machine"
+
+  boot_wait              = "1s"
+  communicator           = "ssh"
+  ssh_username           = "vagrant"
+  ssh_private_key_file   = var.ssh_key
+  ssh_timeout            = var.ssh_timeout
+  ssh_handshake_attempts = 100
+  shutdown_command       = "sudo systemctl poweroff"
+  shutdown_timeout       = "5m"
+}

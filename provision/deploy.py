@@ -13,6 +13,7 @@ from provision import operations
 from provision.events import emit_step
 from provision.facts import NodeLook, parse_look, render_questions
 from provision.manifest import Manifest
+from provision.patience import scaled
 from provision.plan import Plan, make_plan
 from provision.problem import NodeProblem
 
@@ -36,7 +37,7 @@ def _plan(state: State, host: Host, manifest: Manifest) -> Plan | NodeProblem:
             NodeLook,
             _sudo=True,
             _stdin=render_questions(manifest),
-            _timeout=LOOK_TIMEOUT,
+            _timeout=scaled(LOOK_TIMEOUT),
             _ignore_errors=True,
         )
     try:

@@ -11,6 +11,8 @@ from typing import Any
 from pyinfra.api import Host, Inventory, State
 from pyinfra.api.state import BaseStateCallback
 
+from provision.patience import scaled
+
 CONNECT_TIMEOUT = 8
 """Seconds for each step of a connection."""
 
@@ -31,9 +33,9 @@ def make_inventory(workdir: Path, nodes: Mapping[str, str]) -> Inventory:
         "ssh_strict_host_key_checking": "yes",
         "ssh_config_file": "/dev/null",
         "ssh_paramiko_connect_kwargs": {
-            "banner_timeout": CONNECT_TIMEOUT,
-            "auth_timeout": CONNECT_TIMEOUT,
-            "channel_timeout": 2 * CONNECT_TIMEOUT,
+            "banner_timeout": scaled(CONNECT_TIMEOUT),
+            "auth_timeout": scaled(CONNECT_TIMEOUT),
+            "channel_timeout": scaled(2 * CONNECT_TIMEOUT),
         },
     }
     hosts = [(name, {"ssh_hostname": address}) for name, address in nodes.items()]

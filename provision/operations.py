@@ -14,6 +14,7 @@ from pyinfra.api import StringCommand, operation
 from provision.archive import render_archive
 from provision.events import emit_step
 from provision.facts import script
+from provision.patience import scaled
 from provision.plan import Plan, Stage
 
 PORT_DEADLINE = 60
@@ -34,7 +35,7 @@ def place(plans: Plans, tree: Path) -> Iterator[StringCommand]:
     if plan.places:
         emit_step(host.name, "place", "start")
         data = render_archive(plan, files=tree / host.name / "files")
-        yield script("place", data=data, timeout=PLACE_TIMEOUT)
+        yield script("place", data=data, timeout=scaled(PLACE_TIMEOUT))
 
 
 @operation()
@@ -43,7 +44,7 @@ def run_commands(plans: Plans) -> Iterator[StringCommand]:
     plan = plans[host.name]
     if plan.commands:
         emit_step(host.name, "commands", "start")
-        yield script("commands", data="\n".join(plan.commands), timeout=COMMANDS_TIMEOUT)
+        yield script("commands", data="\n".join(plan.commands), timeout=scaled(COMMANDS_TIMEOUT))
 
 
 @operation()
@@ -52,7 +53,7 @@ def run_stage(plans: Plans, number: int) -> Iterator[StringCommand]:
     stage = plans[host.name].stages.get(number)
     if stage and not stage.empty:
         emit_step(host.name, f"stage {number}", "start")
-        yield script("units", data=render_stage(stage), timeout=STAGE_TIMEOUT)
+        yield script("units", data=render_stage(stage), timeout=scaled(STAGE_TIMEOUT))
 
 
 @operation()
@@ -62,7 +63,7 @@ def finish(plans: Plans) -> Iterator[StringCommand]:
     if plan.finish:
         emit_step(host.name, "finish", "start")
         data = f"{plan.manifest.digest}\n{plan.manifest.text}"
-        yield script("finish", data=data, timeout=PLACE_TIMEOUT)
+        yield script("finish", data=data, timeout=scaled(PLACE_TIMEOUT))
 
 
 def render_stage(stage: Stage) -> str:
@@ -72,4 +73,4 @@ def render_stage(stage: Stage) -> str:
     for unit in stage.units:
         lines.append(f"unit\t{unit.name}")
         lines += [f"port\t{port}\t{unit.name}" for port in unit.ports]
-    return "\n".join([*lines, f"deadline\t{PORT_DEADLINE}"])
+    return "\n".join([*lines, f"deadline\t{scaled(PORT_DEADLINE)}"])

@@ -27,6 +27,7 @@ from provision.events import emit_outcome, emit_problem, emit_step
 from provision.explain import explain
 from provision.inventory import CONNECT_TIMEOUT, SocketOptions, load_nodes, make_inventory
 from provision.manifest import load_manifest
+from provision.patience import scaled
 from provision.plan import Plan
 from provision.problem import NodeProblem
 
@@ -78,7 +79,7 @@ def _provision(workdir: Path) -> int:
     manifests = {name: load_manifest(tree / name / "manifest.json", node=name) for name in nodes}
     state = State(
         make_inventory(workdir, nodes),
-        Config(FAIL_PERCENT=0, CONNECT_TIMEOUT=CONNECT_TIMEOUT),
+        Config(FAIL_PERCENT=0, CONNECT_TIMEOUT=scaled(CONNECT_TIMEOUT)),
         check_for_changes=False,  # the plan has seen it all already
     )
     state.add_callback_handler(SocketOptions())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from labctl.waiting import set_patience
 
 PROGRAMS = ("programs", "engine", "lab")
 SOCKETS = ("sockets", "engine", "lab")
@@ -66,6 +69,13 @@ def _state_apart(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
 
+@pytest.fixture(autouse=True)
+def _patience_of_its_own() -> Iterator[None]:
+    """A lab's patience is the process's: one test's must not be the next one's."""
+    yield
+    set_patience(1.0)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's root."""
@@ -75,8 +85,11 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def jms_image() -> str:
     """The image of role jms on stand-ins: it holds every program that reads what is rendered."""
+    from labctl.dockerimages import DOCKER_IMAGES
     from labctl.images import ensure_images
     from labctl.model import Packages, PackageSource, Role
+    from labctl.progress import silent
 
     packages = Packages(source=PackageSource.STAND_INS)
-    return ensure_images([Role.JMS], packages, progress=lambda *_: None)[Role.JMS]
+    found = ensure_images([Role.JMS], packages, store=DOCKER_IMAGES, progress=silent)
+    return found[Role.JMS]

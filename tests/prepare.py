@@ -11,7 +11,7 @@ import sys
 from labctl.engine import ask_engine, ensure_engine, stop_engine
 from labctl.errors import LabError
 from labctl.host import ensure_host
-from labctl.model import Provider
+from labctl.hostneeds import DOCKER
 
 
 def tell(phase: str, message: str, *, node: str | None = None) -> None:
@@ -20,9 +20,9 @@ def tell(phase: str, message: str, *, node: str | None = None) -> None:
 
 
 def start() -> None:
-    ensure_host(Provider.DOCKER, progress=tell)
+    ensure_host(DOCKER, progress=tell)
     ran = ask_engine().engine is not None
-    ensure_engine(progress=tell)
+    ensure_engine(tell)
     print("ran" if ran else "started")
 
 

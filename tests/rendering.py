@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from labctl.ca import Certificate
 from labctl.layout import resolve
-from labctl.model import Spec, Topology, VisitorsLayout
+from labctl.model import Provider, Spec, Topology, VisitorsLayout
 from labctl.render import Materials, Tree, render_node
 from labctl.render.nodes import certificate_names
 from labctl.secrets import Secrets
@@ -20,6 +20,7 @@ CASES = {
     "local-10": Spec(jvbs=1, visitors=10, visitors_layout=LOCAL, domain="conf.example.org"),
     "local-1-relays": Spec(jvbs=0, visitors=1, visitors_layout=LOCAL, relays=True),
     "no-visitors-turn": Spec(jvbs=1, visitors=0, turn=True),
+    "libvirt-nodes-1": Spec(jvbs=1, visitors=1, provider=Provider.LIBVIRT),
 }
 
 

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from labctl import containers
 from labctl.containers import Container, outdated, parse_containers
-from labctl.dockernetwork import Network, bridge_name, parse_networks
+from labctl.dockernetwork import Network, parse_networks
 from labctl.layout import resolve
 from labctl.model import Role, Size, Spec
+from labctl.network import bridge_name
+from labctl.process import Result
 from labctl.workdir import Workdir
 
 CPUS = min(2, os.cpu_count() or 1)
@@ -111,3 +114,29 @@ def test_the_bridges_name_is_stable_short_and_of_one_folder(tmp_path: Path) -> N
     one, two = Workdir.of("a" * 60, root=tmp_path), Workdir.of("b", root=tmp_path)
     assert bridge_name(one) == bridge_name(one) != bridge_name(two)
     assert len(bridge_name(one)) <= 15
+
+
+@pytest.mark.parametrize(
+    ("logs", "journal", "shown"),
+    [
+        pytest.param(
+            (0, "Failed to mount cgroup", ""), (1, "", ""), "Failed to mount cgroup", id="logs"
+        ),
+        pytest.param((0, "", "Freezing execution"), (1, "", ""), "Freezing execution", id="errors"),
+        pytest.param((0, "", ""), (0, "Stopped ssh", ""), "Stopped ssh", id="journal"),
+        pytest.param((1, "", "No such container"), (1, "", "No such container"), "", id="none"),
+    ],
+)
+def test_console(
+    logs: tuple[int, str, str],
+    journal: tuple[int, str, str],
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(argv: list[str], **_: object) -> Result:
+        assert "labctl-demo-jms" in argv
+        code, output, errors = logs if argv[1] == "logs" else journal
+        return Result(tuple(argv), code, output, errors)
+
+    monkeypatch.setattr(containers, "run", run)
+    assert containers.read_console(Workdir(Path("demo")), "jms") == shown

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from labctl import doctor
-from labctl.doctor import Check, Status
+from labctl import checks, dockerchecks, doctor
+from labctl.checks import Check, Status
 from labctl.engine import Answer, Asked, Engine
-from labctl.host import Need
+from labctl.hostneeds import Need
 from labctl.model import Provider
 from labctl.network import Interface
 
@@ -26,29 +26,32 @@ VFS = Engine("26.1.5", Path("/var/lib/docker"), "v2, systemd", "vfs")
         pytest.param(doctor.check_memory(4096), Status.OK, "4.0 GiB available", id="memory"),
         pytest.param(doctor.check_memory(1024), Status.WARN, "1.0 GiB available", id="little"),
         pytest.param(doctor.check_memory(512), Status.FAIL, "0.5 GiB available", id="too little"),
-        pytest.param(doctor.check_disk("disk", 10240), Status.OK, "10.0 GiB free", id="disk"),
-        pytest.param(doctor.check_disk("disk", 2048), Status.WARN, "2.0 GiB free", id="low disk"),
-        pytest.param(doctor.check_disk("disk", 0), Status.FAIL, "0.0 GiB free", id="full disk"),
+        pytest.param(checks.check_disk("disk", 10240), Status.OK, "10.0 GiB free", id="disk"),
+        pytest.param(checks.check_disk("disk", 2048), Status.WARN, "2.0 GiB free", id="low disk"),
+        pytest.param(checks.check_disk("disk", 0), Status.FAIL, "0.0 GiB free", id="full disk"),
         pytest.param(doctor.check_cpus(2), Status.OK, "2", id="cpus"),
         pytest.param(doctor.check_cpus(1), Status.WARN, "1", id="one cpu"),
-        pytest.param(doctor.check_mtu(1500), Status.OK, "1500", id="mtu"),
+        pytest.param(dockerchecks.check_mtu(1500), Status.OK, "1500", id="mtu"),
         pytest.param(
-            doctor.check_mtu(1400), Status.WARN, "1400 on the way out, below 1500", id="low mtu"
+            dockerchecks.check_mtu(1400),
+            Status.WARN,
+            "1400 on the way out, below 1500",
+            id="low mtu",
         ),
         pytest.param(
-            doctor.check_engine(Asked(Answer.RUNS, OVERLAY)),
+            dockerchecks.check_engine(Asked(Answer.RUNS, OVERLAY)),
             Status.OK,
             "26.1.5, storage overlay2, cgroups v2, systemd",
             id="engine",
         ),
         pytest.param(
-            doctor.check_engine(Asked(Answer.RUNS, VFS)),
+            dockerchecks.check_engine(Asked(Answer.RUNS, VFS)),
             Status.WARN,
             "26.1.5, storage vfs, cgroups v2, systemd",
             id="engine without overlays",
         ),
         pytest.param(
-            doctor.check_engine(Asked(Answer.DENIED)),
+            dockerchecks.check_engine(Asked(Answer.DENIED)),
             Status.FAIL,
             "runs, but this user may not use it",
             id="engine of others",
@@ -80,11 +83,11 @@ def test_cgroups(tmp_path: Path, folders: list[str], file: str | None, status: S
         (tmp_path / folder).mkdir()
     if file is not None:
         (tmp_path / file).touch()
-    assert doctor.check_cgroups(tmp_path).status is status
+    assert dockerchecks.check_cgroups(tmp_path).status is status
 
 
 def test_free_space_of_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    assert doctor.free_mib(tmp_path / "not" / "there") > 0
+    assert checks.free_mib(tmp_path / "not" / "there") > 0
 
 
 def test_available_memory() -> None:
@@ -93,18 +96,19 @@ def test_available_memory() -> None:
 
 
 def test_table_shows_hints_only_where_something_is_wrong() -> None:
-    checks = [
+    table = [
         Check("memory", Status.OK, "4.0 GiB available"),
         Check("docker engine", Status.FAIL, "does not answer", "Start it."),
     ]
-    assert doctor.render_checks(checks) == (
+    assert checks.render_checks(table) == (
         "ok    memory         4.0 GiB available\n"
         "fail  docker engine  does not answer\n"
         "                     -> Start it."
     )
 
 
-def test_public_network_is_refused() -> None:
+def test_public_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labctl.network.read_interfaces", lambda: ())
     check = doctor.check_network(IPv4Network("203.0.113.0/24"))
     assert check.status is Status.FAIL
     assert "not private" in check.found
@@ -116,7 +120,7 @@ def test_network_of_another_interface_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("labctl.network.read_routes", lambda: ())
     check = doctor.check_network(IPv4Network("10.255.254.0/24"))
     assert check.status is Status.FAIL
-    assert "taken by interface 'vpn0'" in check.found
+    assert "taken on this machine by interface 'vpn0'" in check.found
 
 
 def test_network_of_a_lab_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,8 +133,8 @@ def test_network_of_a_lab_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.engine
 def test_this_machine() -> None:
-    checks = doctor.examine(Provider.DOCKER, IPv4Network("10.255.254.0/24"))
-    names = [check.name for check in checks]
+    found = doctor.examine(Provider.DOCKER, IPv4Network("10.255.254.0/24"))
+    names = [check.name for check in found]
     assert len(names) == len(set(names))
     assert {"python", "docker", "docker engine", "lab network", "disk, images"} <= set(names)
-    assert json.loads(json.dumps([asdict(check) for check in checks]))[0]["status"] == "ok"
+    assert json.loads(json.dumps([asdict(check) for check in found]))[0]["status"] == "ok"

@@ -9,8 +9,8 @@ import pytest
 
 from labctl import apt, host, privilege
 from labctl.errors import LabError
-from labctl.host import Need, missing_needs, packages_of, parse_version, read_version
-from labctl.model import Provider
+from labctl.host import missing_needs, packages_of, parse_version, read_version
+from labctl.hostneeds import DISKS, DOCKER, LIBVIRT, PACKER_ELSEWHERE, VIRTUALBOX, Need
 
 NEED = Need("nowhere-to-be-found", ("some-package",), "is needed by this test")
 
@@ -41,25 +41,43 @@ def test_madison_names_packages() -> None:
     assert apt.parse_madison(text) == {"docker.io"}
 
 
-def test_provider_that_cannot_run_yet() -> None:
-    with pytest.raises(LabError, match="'virtualbox' is not supported yet"):
-        missing_needs(Provider.VIRTUALBOX)
+@pytest.mark.parametrize("needs", [DOCKER, LIBVIRT, VIRTUALBOX], ids=["docker", "libvirt", "vbox"])
+def test_needs_are_whole(needs: tuple[Need, ...]) -> None:
+    names = [need.name for need in needs]
+    assert len(set(names)) == len(names)
+    assert all(need.packages and need.why and not need.why.endswith(".") for need in needs)
+    assert {"vagrant", "packer", "ssh", "ip", "mmdebstrap"} <= set(names)
+
+
+def test_a_need_that_is_no_command_is_met_by_its_file(tmp_path: Path) -> None:
+    need = Need("driver", ("some-package",), "", file=f"{tmp_path}/*/driver.so")
+    assert missing_needs([need]) == (need,)
+    (tmp_path / "x86_64").mkdir()
+    (tmp_path / "x86_64" / "driver.so").touch()
+    assert missing_needs([need]) == ()
+    assert read_version(need) == str(tmp_path / "x86_64" / "driver.so")
+
+
+def test_what_this_machine_does_not_need_is_not_missing() -> None:
+    assert missing_needs([Need("nowhere-to-be-found", ("x",), "", when=lambda: False)]) == ()
+
+
+def test_disks_are_made_the_same_for_both_hypervisors() -> None:
+    assert set(DISKS) <= set(LIBVIRT) & set(VIRTUALBOX)
 
 
 def test_nothing_missing_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     # The fixture that forbids programs is what makes this a test.
-    monkeypatch.setattr(host, "NEEDS", {Provider.DOCKER: (Need("sh", ("dash",), ""),)})
-    host.ensure_host(Provider.DOCKER, progress=pytest.fail)
+    host.ensure_host([Need("sh", ("dash",), "")], progress=pytest.fail)
 
 
 def test_without_apt_the_packages_are_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(host, "NEEDS", {Provider.DOCKER: (NEED,)})
     monkeypatch.setenv("PATH", str(tmp_path))
     said: list[str] = []
     with pytest.raises(LabError, match="lacks 'nowhere-to-be-found'") as caught:
-        host.ensure_host(Provider.DOCKER, progress=lambda phase, text, **_: said.append(text))
+        host.ensure_host([NEED], progress=lambda phase, text, **_: said.append(text))
     assert caught.value.hint == "Install what your system calls some-package."
     assert said == ["'nowhere-to-be-found' is missing: it is needed by this test."]
 
@@ -89,7 +107,6 @@ def test_version_is_read_from_standard_error_too(programs: Path) -> None:
 def test_installing_updates_the_lists_once_and_verifies(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "NEEDS", {Provider.DOCKER: (NEED,)})
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.delenv("DEBIAN_FRONTEND", raising=False)
     calls, lists = programs.parent / "calls", programs.parent / "lists"
@@ -106,7 +123,7 @@ def test_installing_updates_the_lists_once_and_verifies(
         f"chmod +x {programs}/nowhere-to-be-found",
     )
     said: list[str] = []
-    host.ensure_host(Provider.DOCKER, progress=lambda phase, text, **_: said.append(text))
+    host.ensure_host([NEED], progress=lambda phase, text, **_: said.append(text))
     assert calls.read_text().splitlines() == ["update ", "install noninteractive"]
     assert said[-1] == "'nowhere-to-be-found' is installed: 7.8.9."
 
@@ -116,12 +133,11 @@ def test_package_that_apt_does_not_have_comes_with_advice(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need = Need("nowhere-to-be-found", ("some-package",), "", elsewhere="Ask its maker.")
-    monkeypatch.setattr(host, "NEEDS", {Provider.DOCKER: (need,)})
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     write_program(programs, "apt-cache", "exit 0")
     write_program(programs, "apt-get", "exit 0")
     with pytest.raises(LabError, match="no package 'some-package'") as caught:
-        host.ensure_host(Provider.DOCKER, progress=lambda phase, text, **_: None)
+        host.ensure_host([need], progress=lambda phase, text, **_: None)
     assert caught.value.hint == "Ask its maker."
 
 
@@ -166,7 +182,7 @@ def test_hint_names_what_the_release_has(
     monkeypatch.setattr("platform.freedesktop_os_release", lambda: {"VERSION_ID": release})
     needs = [
         Need("docker", ("docker.io", "docker-cli"), ""),
-        Need("packer", ("packer",), "", elsewhere=host.PACKER_ELSEWHERE),
+        Need("packer", ("packer",), "", elsewhere=PACKER_ELSEWHERE),
     ]
     hint = host.install_hint(needs)
     assert hint.startswith(start)
@@ -178,13 +194,12 @@ def test_hint_names_what_the_release_has(
 def test_without_root_one_command_for_everything(
     programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "NEEDS", {Provider.DOCKER: (NEED,)})
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr("sys.stdin", None)
     write_program(programs, "sudo", "exit 1")
     write_program(programs, "apt-get", "exit 99")
     with pytest.raises(LabError, match="installing needs root") as caught:
-        host.ensure_host(Provider.DOCKER, progress=lambda phase, text, **_: None)
+        host.ensure_host([NEED], progress=lambda phase, text, **_: None)
     assert caught.value.hint == (
         "Run as root: apt-get update && apt-get install -y --no-install-recommends some-package"
     )

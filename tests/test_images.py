@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from dataclasses import replace
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from labctl.baking import check_disk, in_parallel
+from labctl.bakework import in_parallel
+from labctl.baking import check_disk
+from labctl.capabilities import ImageKind
 from labctl.debs import Deb
 from labctl.errors import LabError
-from labctl.imageplan import Installed, parse_label, plan_images, render_label
+from labctl.imageplan import RECIPES, Installed, parse_label, plan_images, render_label
 from labctl.model import Channel, Packages, Role
 from labctl.packages import MAIN_PACKAGES, Origin, Package, PackageSet, jitsi_set
 from labctl.packer import TEMPLATES
@@ -34,12 +37,24 @@ def make_set(*, changed: str | None = None, others: tuple[Deb, ...] = ()) -> Pac
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of what the names of images depend on."""
-    shutil.copytree(TEMPLATES, tmp_path / "packer")
+    folder = tmp_path / "packer"
+    shutil.copytree(TEMPLATES, folder)
+    for pattern in (*RECIPES[ImageKind.DISK].base, *RECIPES[ImageKind.DISK].role):
+        if not list(folder.glob(pattern)):
+            path = folder / pattern.replace("*", "made-for-this-test")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("# as it was\n")
     return tmp_path
 
 
-def names(packages: PackageSet, *, root: Path = ROOT, architecture: str = "amd64") -> list[str]:
-    plan = plan_images(Role, packages, architecture=architecture, root=root)
+def names(
+    packages: PackageSet,
+    *,
+    root: Path = ROOT,
+    architecture: str = "amd64",
+    kind: ImageKind = ImageKind.CONTAINER,
+) -> list[str]:
+    plan = plan_images(kind, Role, packages, architecture=architecture, root=root)
     return [plan.base, *(plan.roles[role] for role in Role)]
 
 
@@ -91,7 +106,7 @@ def test_other_local_packages_count_for_all_roles() -> None:
         ("build.pkr.hcl", ["jms", "jvb", "visitors"]),
         ("scripts/base.sh", ["base", "jms", "jvb", "visitors"]),
         ("scripts/container.sh", ["base", "jms", "jvb", "visitors"]),
-        ("plugins/docker.pkr.hcl", []),
+        ("entry/plugins/plugins.pkr.hcl", []),
     ],
 )
 def test_a_changed_file_changes_what_is_made_with_it(
@@ -101,6 +116,55 @@ def test_a_changed_file_changes_what_is_made_with_it(
     with (project / "packer" / file).open("a") as text:
         text.write("# changed\n")
     assert changed(before, names(make_set(), root=project)) == images
+
+
+ALL = ["base", "jms", "jvb", "visitors"]
+
+
+@pytest.mark.parametrize(
+    ("file", "containers", "disks"),
+    [
+        ("scripts/base.sh", ALL, ALL),
+        ("scripts/container.sh", ALL, []),
+        ("scripts/vm.sh", [], ALL),
+        ("scripts/install.sh", ALL[1:], ALL[1:]),
+        ("scripts/finish.sh", ALL[1:], ALL[1:]),
+        ("disk/make.sh", [], ALL),
+    ],
+)
+def test_a_file_renames_the_kind_that_is_made_with_it(
+    project: Path, file: str, containers: list[str], disks: list[str]
+) -> None:
+    before = {kind: names(make_set(), root=project, kind=kind) for kind in ImageKind}
+    with (project / "packer" / file).open("a") as text:
+        text.write("# changed\n")
+    after = {kind: names(make_set(), root=project, kind=kind) for kind in ImageKind}
+    assert changed(before[ImageKind.CONTAINER], after[ImageKind.CONTAINER]) == containers
+    assert changed(before[ImageKind.DISK], after[ImageKind.DISK]) == disks
+
+
+def test_disks_have_names_that_a_file_and_a_box_can_have(project: Path) -> None:
+    found = names(make_set(), root=project, kind=ImageKind.DISK)
+    assert [name.rpartition("-")[0] for name in found] == [f"labctl-{name}" for name in ALL]
+    assert all(re.fullmatch(r"[a-z]+-[a-z]+-[0-9a-f]{12}", name) for name in found)
+
+
+def test_a_recipe_that_lists_a_file_that_is_gone_is_a_defect(project: Path) -> None:
+    (project / "packer" / "scripts" / "install.sh").unlink()
+    with pytest.raises(FileNotFoundError, match=r"'scripts/install\.sh' finds no file"):
+        names(make_set(), root=project)
+
+
+def test_every_file_of_a_bake_belongs_to_a_recipe() -> None:
+    """What nobody lists could change without a new name."""
+    listed = {
+        path
+        for recipe in RECIPES.values()
+        for pattern in (*recipe.base, *recipe.role)
+        for path in TEMPLATES.glob(pattern)
+    }
+    made = {*TEMPLATES.glob("*.pkr.hcl"), *TEMPLATES.glob("scripts/*"), *TEMPLATES.glob("disk/*")}
+    assert made <= listed
 
 
 def test_a_changed_release_changes_what_depends_on_it(project: Path) -> None:
@@ -153,14 +217,32 @@ def test_first_failure_ends_the_programs_of_the_others() -> None:
         raise LabError("The second failed.")
 
     with pytest.raises(LabError, match=r"The second failed\."):
-        in_parallel([long, fail])
+        in_parallel([long, fail], jobs=2)
     assert ended == ["long"]
 
 
 def test_all_tasks_run() -> None:
     done: list[int] = []
-    in_parallel([lambda number=number: done.append(number) for number in range(5)])
+    in_parallel([lambda number=number: done.append(number) for number in range(5)], jobs=2)
     assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("jobs", "most"), [(1, 1), (3, 3)])
+def test_no_more_tasks_at_once_than_are_allowed(jobs: int, most: int) -> None:
+    lock, seen, now = threading.Lock(), [], 0
+    together = threading.Barrier(most)
+
+    def task() -> None:
+        nonlocal now
+        with lock:
+            now += 1
+            seen.append(now)
+        together.wait(10)
+        with lock:
+            now -= 1
+
+    in_parallel([task] * 3, jobs=jobs)
+    assert max(seen) == most
 
 
 @pytest.mark.engine

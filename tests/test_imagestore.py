@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from labctl.imagestore import Image, choose_prunable, lab_images, parse_images
+from labctl.dockerimages import parse_images
+from labctl.imagestore import Image, choose_prunable, lab_images, with_labs
 
 
 def image(name: str, role: str, created: str, *users: str) -> Image:
@@ -58,3 +59,6 @@ def test_labs_of_this_checkout(tmp_path: Path) -> None:
         "labctl/jvb:a": ["lab a"],
         "labctl/jvb:b": ["lab b"],
     }
+    running = image("jms:1", "jms", "2026-11-21T14", "container x")
+    [used] = with_labs([running], labs=tmp_path)
+    assert used.users == ("lab a", "lab b", "container x")

@@ -10,27 +10,35 @@ from pathlib import Path
 
 import pytest
 
-from labctl.debian import Mirror, load_release
-from labctl.errors import LabError
-from labctl.model import Channel, Packages, PackageSource, Role
-from labctl.packages import MAIN_PACKAGES, Origin, Package, PackageSet, jitsi_set
-from labctl.packer import (
+from labctl.bakeinput import (
     PLACEHOLDER_HOST,
-    TEMPLATES,
     UPLOAD,
-    Bake,
+    BakeInput,
     origin_of,
-    parse_installed,
-    parse_manifest,
-    parse_version,
     render_backports,
     render_bake_sources,
     render_packages,
     render_pins,
     render_preseed,
     save_input,
-    template_variables,
 )
+from labctl.containerbake import parse_manifest
+from labctl.debian import Mirror, load_release
+from labctl.errors import LabError
+from labctl.model import Channel, Packages, PackageSource, Role
+from labctl.packages import MAIN_PACKAGES, Origin, Package, PackageSet, jitsi_set
+from labctl.packer import (
+    BUILT_IN,
+    PLUGINS,
+    STEPS,
+    TEMPLATES,
+    common_variables,
+    entry_point,
+    parse_installed,
+    parse_step,
+    parse_version,
+)
+from labctl.sshkeys import ensure_key
 
 LOCAL = PackageSet(
     tuple(
@@ -40,9 +48,14 @@ LOCAL = PackageSet(
 )
 
 
-def make_bake(role: Role, log: Path, *, packages: PackageSet = LOCAL) -> Bake:
-    mirror = Mirror("http://m.example/debian")
-    return Bake(role, "labctl/base:abc", packages, mirror, load_release(), "x-bake", log)
+def make_input(role: Role) -> BakeInput:
+    return BakeInput(role, LOCAL, Mirror("http://m.example/debian"), load_release())
+
+
+def all_variables(tmp_path: Path) -> dict[str, str]:
+    """What the sources need together; each bake gives its own part."""
+    own = ("base", "container", "machine", "seed", "ssh_key")
+    return common_variables(make_input(Role.JMS), scratch=tmp_path) | dict.fromkeys(own, "x")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +132,7 @@ def test_pins_take_the_chosen_versions_of_jitsis_and_nothing_else_of_its_reposit
 
 
 def test_input_of_a_bake(tmp_path: Path) -> None:
-    save_input(make_bake(Role.JVB, tmp_path / "log"), folder=tmp_path / "input")
+    save_input(make_input(Role.JVB), folder=tmp_path / "input")
     names = {path.name for path in (tmp_path / "input").iterdir()}
     script = (TEMPLATES / "scripts" / "install.sh").read_text()
     assert set(re.findall(r"\$input/([\w.-]+)", script)) <= names
@@ -131,14 +144,31 @@ def test_upload_folder_is_the_same_in_the_templates() -> None:
 
 def test_variables_are_those_that_the_templates_declare(tmp_path: Path) -> None:
     text = (TEMPLATES / "variables.pkr.hcl").read_text()
-    given = template_variables(make_bake(Role.JMS, tmp_path), given=tmp_path, output=tmp_path)
-    assert set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE)) == set(given)
+    declared = re.findall(r'^variable "(\w+)" {\n(.*?)^}', text, re.MULTILINE | re.DOTALL)
+    needed = {name for name, body in declared if "default" not in body}
+    given = set(all_variables(tmp_path))
+    assert needed <= given <= {name for name, _ in declared}
 
 
-def test_no_required_plugins_where_packer_1_6_would_read_them() -> None:
-    texts = [path.read_text() for path in TEMPLATES.glob("*.pkr.hcl")]
-    assert texts
-    assert not any("required_plugins" in text for text in texts)
+def test_entry_points_share_their_definitions_and_only_one_wants_plugins() -> None:
+    shared = {"build.pkr.hcl", "sources.pkr.hcl", "variables.pkr.hcl"}
+    assert {path.name for path in BUILT_IN.iterdir()} == shared
+    assert {path.name for path in PLUGINS.iterdir()} == shared | {"plugins.pkr.hcl"}
+    for entry in (BUILT_IN, PLUGINS):
+        for name in shared:
+            assert (entry / name).resolve() == TEMPLATES / name
+            assert "required_plugins" not in (entry / name).read_text()
+    assert entry_point((1, 6)) == BUILT_IN
+    assert entry_point((1, 7)) == entry_point((1, 15)) == PLUGINS
+
+
+def test_every_plugin_of_the_sources_is_pinned() -> None:
+    kinds = set(re.findall(r'^source "([a-z]+)', (TEMPLATES / "sources.pkr.hcl").read_text(), re.M))
+    pinned = re.findall(
+        r'(\w+) = {\n +source +=.*\n +version = "~> [\d.]+"',
+        (PLUGINS / "plugins.pkr.hcl").read_text(),
+    )
+    assert kinds == set(pinned)
 
 
 def test_answers_of_packer() -> None:
@@ -150,30 +180,77 @@ def test_answers_of_packer() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        (
+            "2026-11-21T16:44:50Z: ==> qemu.role: Provisioning with shell script:"
+            " packer/entry/built-in/../../scripts/install.sh",
+            "installing packages",
+        ),
+        (
+            "2026-11-21T16:43:58Z: ==> qemu.role: Waiting for SSH to become available...",
+            "waiting until the machine is up",
+        ),
+        ("2026-11-21T16:50:49Z:     qemu.role: Setting up nginx (1.26.3-3) ...", None),
+    ],
+)
+def test_steps(line: str, step: str | None) -> None:
+    assert parse_step(line) == step
+
+
+def test_steps_are_those_of_the_build() -> None:
+    text = (TEMPLATES / "build.pkr.hcl").read_text()
+    scripts = [words for words in STEPS if words.startswith("scripts/")]
+    assert scripts
+    assert all(script in text for script in scripts)
+
+
 def test_origin_of_installed_packages() -> None:
     assert origin_of("jicofo", LOCAL) is Origin.STAND_INS
     assert origin_of("prosody", LOCAL) is Origin.DEBIAN
 
 
+needs_packer = pytest.mark.skipif(shutil.which("packer") is None, reason="needs Packer")
+
+
+def packer(*words: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "CHECKPOINT_DISABLE": "1", "HOME": str(home)}
+    return subprocess.run(["packer", *words], capture_output=True, text=True, env=env, check=False)
+
+
 @pytest.mark.programs
-@pytest.mark.skipif(shutil.which("packer") is None, reason="needs Packer")
-def test_templates_are_valid(tmp_path: Path) -> None:
-    given = template_variables(make_bake(Role.JMS, tmp_path), given=tmp_path, output=tmp_path)
+@needs_packer
+@pytest.mark.parametrize("source", ["docker.role", "qemu.role", "virtualbox-ovf.role"])
+def test_templates_are_valid(tmp_path: Path, source: str) -> None:
+    entry = entry_point(parse_version(packer("version", home=tmp_path).stdout))
+    if entry == PLUGINS and packer("init", entry, home=tmp_path).returncode != 0:
+        pytest.skip("this Packer has no builders built in, and its plugins cannot be fetched")
+    disk = tmp_path / "base.ovf"
+    disk.write_bytes(b"")
+    ensure_key(tmp_path / "key", comment="test")
+    (tmp_path / "input").mkdir()
+    given = all_variables(tmp_path) | {"base": str(disk), "ssh_key": str(tmp_path / "key")}
     variables = tmp_path / "v.pkrvars.json"
     variables.write_text(json.dumps(given))
-    result = subprocess.run(
-        ["packer", "validate", f"-var-file={variables}", TEMPLATES],
-        capture_output=True,
-        text=True,
-        env={"PATH": "/usr/bin:/bin", "CHECKPOINT_DISABLE": "1", "HOME": str(tmp_path)},
-        check=False,
-    )
+    words = ("validate", f"-only={source}", f"-var-file={variables}", entry)
+    result = packer(*words, home=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 @pytest.mark.programs
+@needs_packer
+def test_templates_are_formatted(tmp_path: Path) -> None:
+    for folder in (TEMPLATES, PLUGINS):
+        result = packer("fmt", "-check", "-diff", folder, home=tmp_path)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.programs
 @pytest.mark.parametrize(
-    "script", sorted((TEMPLATES / "scripts").glob("*.sh")), ids=lambda path: path.name
+    "script",
+    sorted((*(TEMPLATES / "scripts").glob("*.sh"), *(TEMPLATES / "disk").glob("*.sh"))),
+    ids=lambda path: path.name,
 )
 def test_scripts_are_shell(script: Path) -> None:
     subprocess.run(["sh", "-n", script], check=True)

@@ -23,16 +23,27 @@ BELOW: dict[str, set[str]] = {
     "waiting": set(),
     "progress": set(),
     "model": {"errors"},
+    "capabilities": {"errors", "model"},
     "layout": {"errors", "model"},
     "ports": {"errors", "layout", "model"},
     "process": {"errors"},
     "workdir": {"errors", "model"},
     "openpgp": {"errors"},
     "spec": {"errors", "layout", "model", "openpgp"},
-    "network": {"errors", "layout", "model", "process"},
+    "network": {"errors", "layout", "model", "process", "waiting", "workdir"},
     "privilege": {"errors", "process"},
     "dockerd": {"errors", "privilege", "process", "waiting", "workdir"},
-    "render": {"ca", "errors", "layout", "model", "ports", "prosody_data", "secrets", "workdir"},
+    "render": {
+        "ca",
+        "capabilities",
+        "errors",
+        "layout",
+        "model",
+        "ports",
+        "prosody_data",
+        "secrets",
+        "workdir",
+    },
     "secrets": {"errors", "model", "workdir"},
     "ca": {"errors", "model", "workdir"},
 }
@@ -40,6 +51,10 @@ BELOW: dict[str, set[str]] = {
 FOREIGN = ("pyinfra", "testinfra", "pytest", "provision", "acceptance", "tests")
 PRINTERS = {"labctl.cli"}
 STARTERS = {"labctl.process"}
+# The words themselves and the default, then what is pure, then what does something.
+PROVIDER_TABLES = {"labctl.model", "labctl.capabilities", "labctl.providers"}
+# What the rows lead to: it knows for whom it works, and need not ask.
+PROVIDER_CODE = ("labctl.libvirt", "labctl.virtualbox", "labctl.vm")
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -149,6 +164,59 @@ def test_module_has_a_docstring_and_an_end(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), f"{path} does not say what belongs there"
     assert text.count("\n") <= MOST_LINES, f"{path} is asking to be two"
+
+
+def provider_questions(text: str, *, own: bool = False) -> Iterator[int]:
+    """Lines where a program asks which provider it has, or (not in its `own` code) names one."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id == "Provider" and node.attr.isupper() and not own:
+                yield node.lineno
+        elif isinstance(node, ast.Match) and called(node.subject) == "provider":
+            yield node.lineno
+        elif isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq | IS):
+            sides = [node.left, *node.comparators]
+            # Whether one was named at all is another question.
+            named = not any(isinstance(side, ast.Constant) and side.value is None for side in sides)
+            if named and "provider" in map(called, sides):
+                yield node.lineno
+
+
+IS = ast.Is | ast.IsNot
+
+
+def called(node: ast.expr) -> str:
+    """The last word of a name or an attribute."""
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("if topology.provider == 'docker': pass", [1]),
+        ("x = 1\nif provider is docker: pass", [2]),
+        ("match spec.provider:\n    case 'docker': pass", [1]),
+        ("rows = {Provider.DOCKER: 1}", [1]),
+        ("row = TABLE[spec.provider]\nif row.own_kernel and name in Provider: pass", []),
+        ("if provider is not None: pass", []),
+    ],
+    ids=["equal", "is", "match", "named", "asked of a table", "given at all"],
+)
+def test_questions_for_the_provider_are_found(text: str, lines: list[int]) -> None:
+    assert list(provider_questions(text)) == lines
+    assert list(provider_questions(text, own=True)) == [n for n in lines if "{P" not in text]
+
+
+@pytest.mark.parametrize(
+    "path", [*modules("labctl"), *modules("acceptance"), *modules("provision")], ids=module_name
+)
+def test_a_provider_is_a_row_of_a_table(path: Path) -> None:
+    """What differs stands in two tables; nothing else asks which provider a lab has."""
+    module = module_name(path)
+    if module in PROVIDER_TABLES:
+        return
+    own = module.startswith(PROVIDER_CODE)
+    assert not list(provider_questions(path.read_text(encoding="utf-8"), own=own)), path
 
 
 @pytest.mark.parametrize("path", modules("labctl"), ids=module_name)

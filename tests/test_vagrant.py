@@ -13,15 +13,10 @@ import pytest
 from labctl.errors import LabError
 from labctl.layout import resolve
 from labctl.model import Role, Spec
+from labctl.plainvagrant import ensure_plain_vagrant, remove_plain_vagrant
 from labctl.ssh import ensure_config
 from labctl.sshkeys import ensure_keys
-from labctl.vagrant import (
-    ensure_plain_vagrant,
-    parse_line,
-    pattern,
-    remove_plain_vagrant,
-    wait_unlocked,
-)
+from labctl.vagrant import parse_line, pattern, wait_unlocked
 from labctl.vagrantcommand import describe_failure
 from labctl.waiting import Deadline
 from labctl.workdir import ROOT, Workdir

@@ -15,8 +15,14 @@ from labctl.workdir import Workdir, locked
 @click.command("build")
 @spec_options
 @click.option("--refresh", is_flag=True, help="Bake anew, asking the package repositories again.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Images to make at once; as many as there are cores where it is not given.",
+)
 @json_option
-def build_command(*, refresh: bool, as_json: bool, **options: Any) -> None:
+def build_command(*, refresh: bool, jobs: int | None, as_json: bool, **options: Any) -> None:
     """Make the images of all roles that the lab needs, without starting anything.
 
     An image is named by what goes into it, so that one that is there costs nothing.
@@ -24,18 +30,21 @@ def build_command(*, refresh: bool, as_json: bool, **options: Any) -> None:
     \b
     labctl build
     labctl build --packages debs:./candidates
+    labctl build --provider libvirt --jobs 1
     """
+    from labctl.choice import settle_provider
+    from labctl.imageplan import packages_to_json
     from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
 
-    spec, _ = read_spec(options)
+    spec, data = read_spec(options)
     with progress_shown() as progress:
+        spec = settle_provider(
+            spec, named="provider" in data, workdir=Workdir.of(spec.lab), progress=progress
+        )
         ensure_provider(spec.provider, progress=progress)
-        images = ensure_images_of(spec, progress=progress, refresh=refresh)
+        images = ensure_images_of(spec, progress=progress, refresh=refresh, jobs=jobs)
     if as_json:
-        packages = {
-            name: {"version": item.version, "source": str(item.origin)}
-            for name, item in packages_of(images).items()
-        }
+        packages = packages_to_json(packages_of(spec.provider, images))
         named = {str(role): reference for role, reference in images.items()}
         click.echo(json.dumps({"images": named, "packages": packages}, indent=2))
         return
@@ -51,10 +60,12 @@ def render_command(**options: Any) -> None:
     \b
     labctl render --visitors 12 --relays
     """
-    spec, _ = read_spec(options)
+    spec, data = read_spec(options)
     workdir = Workdir.of(spec.lab)
-    with locked(workdir, what="render"):
+    with locked(workdir, what="render"), progress_shown() as progress:
+        from labctl.choice import settle_provider
         from labctl.lab.up import render_only
 
+        spec = settle_provider(spec, named="provider" in data, workdir=workdir, progress=progress)
         render_only(spec, workdir=workdir)
     click.echo(workdir.tree)

@@ -13,8 +13,12 @@ from typing import Any, TypeVar
 
 import click
 
+from labctl.capabilities import TABLE
+from labctl.errors import UsageError
 from labctl.lab.current import current_lab
+from labctl.model import Provider
 from labctl.progress import NOTICE, Progress
+from labctl.waiting import set_patience
 from labctl.workdir import Workdir
 
 NOTICE_WIDTH = 78
@@ -37,9 +41,29 @@ def json_option(function: F) -> F:
     )
 
 
+def provider_option(function: F) -> F:
+    """`--provider NAME`, for verbs that look at one provider or at all of them."""
+    return click.option(
+        "--provider", metavar="NAME", help="This provider only; all where it is not given."
+    )(function)
+
+
+def parse_provider(name: str | None) -> Provider | None:
+    """The provider of that name, None for none.  Errors: UsageError."""
+    if name is None:
+        return None
+    known = list(map(str, TABLE))
+    if name not in known:
+        hint = f"There are: {', '.join(known)}."
+        raise UsageError(f"There is no provider '{name}'.", hint=hint)
+    return Provider(name)
+
+
 def workdir_of(lab: str | None) -> Workdir:
-    """The working directory of the lab that the user means."""
-    return Workdir.of(lab or current_lab())
+    """The working directory of the lab that the user means; its patience is ours from now on."""
+    workdir = Workdir.of(lab or current_lab())
+    set_patience(workdir.patience)
+    return workdir
 
 
 @contextmanager

@@ -61,19 +61,26 @@ def doctor_command(*, provider: str, network: str, fix: bool, as_json: bool) -> 
     \b
     labctl doctor
     labctl doctor --fix
+    labctl doctor --provider auto
     """
+    from labctl.capabilities import is_settled
+    from labctl.choice import choose_provider
     from labctl.lab.machines import ensure_provider
     from labctl.spec import load_spec
 
     spec, _ = load_spec(None, {"provider": provider, "network": network})
-    if fix:
-        with progress_shown() as progress:
-            ensure_provider(spec.provider, progress=progress)
+    chosen = spec.provider
+    with progress_shown() as progress:
+        if not is_settled(chosen):
+            chosen = choose_provider(progress=progress)
+        if fix:
+            ensure_provider(chosen, progress=progress)
     from dataclasses import asdict
 
-    from labctl.doctor import examine, render_checks
+    from labctl.checks import render_checks
+    from labctl.doctor import examine
 
-    checks = examine(spec.provider, spec.network)
+    checks = examine(chosen, spec.network)
     click.echo(
         json.dumps([asdict(check) for check in checks], indent=2)
         if as_json

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
+from labctl.bakeinput import PLACEHOLDER_HOST
 from labctl.contract.table import PARTICIPANTS, Entry, Kind
 from labctl.drift.read import KEPT
 from labctl.model import Node, Topology
 from labctl.packages import MAIN_PACKAGES
-from labctl.packer import PLACEHOLDER_HOST
 from labctl.ssh import run_on
+from labctl.waiting import whole
 from labctl.workdir import Workdir
 
 MARK = "=== labctl-contract "
@@ -112,7 +113,7 @@ def _command(entry: Entry, *, offsets: Mapping[str, int]) -> str:
 
 def _curl(what: Mapping[str, object]) -> Sequence[str]:
     url = f"http://127.0.0.1:{what['port']}{what['path']}"
-    words = ["curl", "-s", "--max-time", "5", "-w", "\n%{http_code}"]
+    words = ["curl", "-s", "--max-time", str(whole(5)), "-w", "\n%{http_code}"]
     words += ["-X", str(what["method"])] if "method" in what else []
     words += ["-H", f"Accept: {what['accept']}"] if "accept" in what else []
     if "body" in what:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from labctl.crowd.errors import CrowdError
 from labctl.crowd.events import Event, Kind
+from labctl.waiting import scaled
 
 T = TypeVar("T")
 
@@ -90,14 +91,17 @@ class Recorder:
         raise CrowdError(f"{event.details['reason'].capitalize()}.")
 
     async def within(self, deadline: float, work: Awaitable[T], failure: str) -> T:
-        """Wait for `work`; at the deadline a CrowdError with the stage and the last event."""
+        """Wait for `work`; at the deadline a CrowdError with the stage and the last event.
+
+        Every wait for a participant ends here, so it is here that the lab's patience counts.
+        """
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(scaled(deadline)):
                 return await work
         except TimeoutError:
             last = self.events[-1] if self.events else "nothing"
             raise CrowdError(
-                f"Participant '{self.nick}' {failure} within {deadline:g} s: "
+                f"Participant '{self.nick}' {failure} within {scaled(deadline):g} s: "
                 f"it waited {self.stage}; last seen: {last}."
             ) from None
 

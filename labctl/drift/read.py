@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from labctl.bakeinput import PLACEHOLDER_HOST
 from labctl.drift import hoconkeys, nginxconf, prosodyconf, unitfiles
 from labctl.drift.sections import Difference, Sections, compare
 from labctl.errors import LabError
 from labctl.model import Node, Role, Topology
-from labctl.packer import PLACEHOLDER_HOST
 from labctl.ssh import run_on
 from labctl.workdir import Workdir
 

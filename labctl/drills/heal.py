@@ -14,10 +14,10 @@ from labctl.progress import Progress, silent
 from labctl.ready import probe
 from labctl.ready.wait import probe_all, wait_invitation, wait_signals
 from labctl.ssh import ensure_config, run_on
-from labctl.waiting import Deadline, wait_until
+from labctl.waiting import Deadline, scaled, wait_until
 from labctl.workdir import Workdir
 
-PATIENCE = 75.0
+HEALTHY_SECONDS = 75.0
 """A bridge whose health check failed counts again only at a good check, up to a minute later."""
 REPAIR_SECONDS = 45.0
 LOSE_SECONDS = 40.0
@@ -38,7 +38,7 @@ def heal(workdir: Workdir, topology: Topology, *, progress: Progress) -> Health:
     """Wait until every signal of readiness is seen; restart bridges that do not come back."""
     began = time.monotonic()
     try:
-        _wait(workdir, topology, seconds=PATIENCE)
+        _wait(workdir, topology, seconds=HEALTHY_SECONDS)
         return Health(time.monotonic() - began)
     except LabError:
         lame = lame_bridges(workdir, topology)
@@ -87,7 +87,7 @@ def ensure_healthy(workdir: Workdir, topology: Topology, *, progress: Progress) 
             f"Lab '{topology.lab}' is not healthy, so nothing is broken now: {health.left}",
             hint="Run 'labctl status' and 'labctl up'.",
         )
-    if health.after is not None and health.after > NOTABLE_SECONDS:
+    if health.after is not None and health.after > scaled(NOTABLE_SECONDS):
         progress("drill", f"the lab needed {health.after:.0f} s to be healthy before it began")
 
 

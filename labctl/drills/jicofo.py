@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from labctl.drills.model import Mark
+from labctl.waiting import whole
 
 LOG = "/var/log/jitsi/jicofo.log"
 CLOCK = "%Y-%m-%d %H:%M:%S.%f"
@@ -45,7 +46,7 @@ _SAMPLE = """
 date '+%Y-%m-%d %H:%M:%S.%6N'
 size=$(sudo stat -c %s {log} 2>/dev/null || echo 0)
 echo "$size"
-curl -sf --max-time 2 http://127.0.0.1:8888/stats | tr -d '\\n'
+curl -sf --max-time {patient} http://127.0.0.1:8888/stats | tr -d '\\n'
 echo
 [ "$size" -gt {offset} ] && sudo tail -c +$(( {offset} + 1 )) {log} | head -c $(( size - {offset} ))
 exit 0
@@ -70,7 +71,7 @@ class Sample:
 
 def render_sample(*, offset: int) -> str:
     """The command whose output `parse_sample` reads; `offset` bytes of the log are known."""
-    return _SAMPLE.format(log=LOG, offset=offset)
+    return _SAMPLE.format(log=LOG, offset=offset, patient=whole(2))
 
 
 def parse_sample(output: str) -> Sample:

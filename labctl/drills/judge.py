@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from labctl.drills.model import Act, Drill, Expectation, Finding, Moment, Verdict, Who
+from labctl.waiting import scaled
 
 NOT_JUDGED = "not judged"
 NOBODY = "nobody this is about was there"
@@ -81,7 +82,7 @@ def _judge_within(
     if not times:
         return expectation.otherwise, f"'{expectation.mark}' was not seen"
     seen = f"'{expectation.mark}' {_spread(times, subjects)}"
-    if len(times) < len(subjects) or max(times.values()) > expectation.within:
+    if len(times) < len(subjects) or max(times.values()) > scaled(expectation.within):
         return expectation.otherwise, seen
     if max(times.values()) < expectation.earliest:
         return expectation.early, seen

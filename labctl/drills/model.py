@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from labctl.capabilities import Ability
 from labctl.drills.faults import Fault
+from labctl.waiting import scaled
 
 
 class Mark(StrEnum):
@@ -80,7 +82,7 @@ class Need(StrEnum):
     FAR_BRIDGE = "a bridge on a node of its own"
     VNODE = "a vnode"
     TWO_VNODES = "two vnodes"
-    OWN_CLOCK = "a clock of the node's own"
+    OWN_CLOCK = Ability.OWN_CLOCK.value
 
 
 class Probe(StrEnum):
@@ -96,6 +98,7 @@ class Expectation:
     """One thing that today's upstream does after a fault, in seconds since the act.
 
     Seen between `earliest` and `within` by everybody meant: as expected.  Seen earlier: `early`.
+    `within` is scaled by the lab's patience, `earliest` is the protocol's and is not.
     Seen later or not at all: `otherwise`.  `within=None` means never: seen after `earliest` is
     `otherwise`.  With `only_if` it is judged only where that mark was seen in the same act, for
     what upstream does or does not do by chance.
@@ -137,7 +140,7 @@ class Act:
     @property
     def longest(self) -> float:
         """Seconds after which everything is decided."""
-        bounds = [each.within for each in self.expects if each.within is not None]
+        bounds = [scaled(each.within) for each in self.expects if each.within is not None]
         return max([0.0, *bounds, *(each.at for each in self.tries)]) + self.quiet
 
 
@@ -204,3 +207,5 @@ class DrillResult:
     repaired: str = ""
     left: str = ""
     stand_ins: tuple[str, ...] = ()
+    patience: float = 1.0
+    """By how much every bound and the budget were longer, for a lab of slow machines."""

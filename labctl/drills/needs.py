@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from labctl.capabilities import capabilities_of
 from labctl.drills.model import Drill, Need
 from labctl.drills.stage import far_bridges
-from labctl.model import Provider, Topology
-
-LACKS: Mapping[Provider, Mapping[Need, str]] = {
-    Provider.DOCKER: {
-        Need.OWN_CLOCK: "a container has no clock of its own: setting it would set the host's",
-    },
-}
+from labctl.model import Topology
 
 
 def why_not(drill: Drill, topology: Topology) -> str | None:
     """Why this drill cannot be run on this lab, in words; None when it can."""
-    lacks = LACKS.get(topology.provider, {})
+    lacks = capabilities_of(topology.provider).lacks
     small = {
         Need.TWO_BRIDGES: (len(topology.bridges) >= 2, "the lab has one bridge only"),
         Need.FAR_BRIDGE: (

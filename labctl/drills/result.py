@@ -43,6 +43,8 @@ def result_to_json(result: DrillResult) -> dict[str, Any]:
         **drill_to_json(result.drill),
         "verdict": str(result.verdict),
         "reason": result.reason,
+        "budget_seconds": result.drill.budget * result.patience,
+        "patience": result.patience,
         "began": round(result.began, 3),
         "seconds": round(result.seconds, 2),
         "hit": list(result.hit),
@@ -113,7 +115,8 @@ def _tail(result: DrillResult) -> str:
         return f": {result.reason}"
     why = f": {result.reason}" if result.reason else ""
     health = "" if result.healthy_after is None else f", healthy {result.healthy_after:.1f} s later"
-    return f" ({result.seconds:.0f} s{health}){why}"
+    slow = f", every bound times {result.patience:g}" if result.patience > 1 else ""
+    return f" ({result.seconds:.0f} s{health}{slow}){why}"
 
 
 def render_timeline(result: DrillResult) -> list[str]:

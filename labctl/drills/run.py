@@ -14,6 +14,7 @@ from labctl.model import Topology
 from labctl.progress import Progress
 from labctl.ready import probe
 from labctl.ssh import ensure_config
+from labctl.waiting import patience, scaled
 from labctl.workdir import Workdir
 
 
@@ -60,6 +61,7 @@ def _result(show: Show, *, began: float, trouble: str, health: Health) -> DrillR
         healthy_after=health.after,
         repaired=health.repaired,
         left=health.left,
+        patience=patience(),
         stand_ins=probe(show.stage.workdir, show.stage.topology.jms).stand_ins,
     )
 
@@ -71,7 +73,7 @@ def _after(drill: Drill, *, seconds: float, health: Health) -> tuple[Finding, ..
     if health.after is None:
         says = "the lab is healthy afterwards"
         found.append(Finding(last, says, Verdict.WORSE, health.left))
-    if seconds > drill.budget:
-        says = f"it takes {drill.budget:.0f} s at most"
+    if seconds > scaled(drill.budget):
+        says = f"it takes {scaled(drill.budget):.0f} s at most"
         found.append(Finding(last, says, Verdict.WORSE, f"it took {seconds:.0f} s"))
     return tuple(found)

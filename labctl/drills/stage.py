@@ -27,7 +27,7 @@ from labctl.drills.model import Where
 from labctl.errors import LabError
 from labctl.model import Role, Topology
 from labctl.ssh import run_on
-from labctl.waiting import Deadline, wait_until
+from labctl.waiting import Deadline, scaled, wait_until, whole
 from labctl.workdir import Workdir
 
 JOIN_SECONDS = 15.0
@@ -171,7 +171,7 @@ class Stage:
     def bridges_of(self, room: str) -> frozenset[str]:
         """Nicks of the bridges that a conference is on, from Jicofo's /debug/conference."""
         path = quote(f"/debug/conference/{self.target.room_jid(room, None)}", safe="/@.")
-        command = f"curl -sf --max-time 5 http://127.0.0.1:8888{path}"
+        command = f"curl -sf --max-time {whole(5)} http://127.0.0.1:8888{path}"
         result = run_on(self.workdir, self.topology.jms.name, command, timeout=15, check=False)
         try:
             manager = json.loads(result.output)["colibri_session_manager"]
@@ -181,7 +181,7 @@ class Stage:
 
     def operational(self) -> int:
         """Jicofo's `operational_bridge_count`; -1 where it does not answer."""
-        command = "curl -sf --max-time 5 http://127.0.0.1:8888/stats"
+        command = f"curl -sf --max-time {whole(5)} http://127.0.0.1:8888/stats"
         result = run_on(self.workdir, self.topology.jms.name, command, timeout=15, check=False)
         try:
             return int(json.loads(result.output)["bridge_selector"]["operational_bridge_count"])
@@ -199,7 +199,7 @@ class Stage:
 
         if not wait_until(right, deadline=Deadline.after(seconds), interval=0.2):
             raise LabError(
-                f"Jicofo has {seen} operational bridges after {seconds:.0f} s, not {count}."
+                f"Jicofo has {seen} operational bridges after {scaled(seconds):.0f} s, not {count}."
             )
 
     def start_call(self, people: int) -> Call:

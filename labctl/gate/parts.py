@@ -14,6 +14,7 @@ from labctl.errors import LabError
 from labctl.gate.junit import load_junit
 from labctl.gate.model import Case, Difference, Outcome
 from labctl.progress import Progress
+from labctl.waiting import scaled
 from labctl.workdir import ROOT, Workdir, write_json
 
 SUITE_SECONDS = 1800.0
@@ -95,7 +96,7 @@ def parse_drills(data: Sequence[Mapping[str, Any]]) -> tuple[Case, ...]:
 def run_drift(workdir: Workdir, *, folder: Path) -> tuple[Difference, ...]:
     """Differences between what the packages generated and what labctl rendered."""
     words = ["drift", "--lab", workdir.lab, "--json"]
-    result = _labctl(words, seconds=DRIFT_SECONDS)
+    result = _labctl(words, seconds=scaled(DRIFT_SECONDS))
     try:
         data = json.loads(result.output)
     except ValueError as error:
@@ -141,7 +142,7 @@ def _pytest(
         cwd=ROOT,
         env={"LABCTL_WORKDIR": str(workdir.path), "PYTHONPATH": str(ROOT)},
         log=log,
-        timeout=SUITE_SECONDS,
+        timeout=scaled(SUITE_SECONDS),
         check=False,
     )
     cases = load_junit(junit)

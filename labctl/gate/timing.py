@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from labctl.waiting import scaled
+
 PHASES = ("machines", "provision", "ready")
 """Phases of `up` that start what is in the images.  The others make or look for images."""
 
@@ -70,6 +72,6 @@ def compare_seconds(new: Sequence[float], old: Sequence[float]) -> str:
     for word, fast, slow in (("slower", old, new), ("faster", new, old)):
         apart = max(fast) < min(slow)
         far = median(slow) > median(fast) * WORSE_RATIO
-        if apart and far and median(slow) - median(fast) > WORSE_SECONDS:
+        if apart and far and median(slow) - median(fast) > scaled(WORSE_SECONDS):
             return word
     return "same"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from labctl.vagrant import ensure_plain_vagrant, remove_plain_vagrant
+from labctl.plainvagrant import ensure_plain_vagrant, remove_plain_vagrant
 from labctl.workdir import ROOT, Workdir
 
 DEFAULT_LAB = "default"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from labctl.engine import ensure_engine
 from labctl.errors import LabError
 from labctl.host import ensure_host
 from labctl.imageplan import Installed
-from labctl.images import ensure_images, image_packages
+from labctl.images import ensure_images
 from labctl.model import PackageSource, Provider, Role, Spec, Topology, VisitorsLayout
 from labctl.progress import NOTICE, Progress
+from labctl.providers import facts_of
 
 KEPT = (
     "This lab was made of STAND-INS, not Jitsi's software, and keeps them; "
@@ -21,8 +21,9 @@ KEPT = (
 
 def ensure_provider(provider: Provider, *, progress: Progress) -> None:
     """Install and start what the provider needs; nothing where all is there."""
-    ensure_host(provider, progress=progress)
-    ensure_engine(progress=progress)
+    facts = facts_of(provider)
+    ensure_host(facts.needs, progress=progress)
+    facts.ensure(progress)
 
 
 def roles_of(spec: Spec) -> tuple[Role, ...]:
@@ -36,7 +37,12 @@ def roles_of(spec: Spec) -> tuple[Role, ...]:
 
 
 def ensure_images_of(
-    spec: Spec, *, progress: Progress, refresh: bool = False, running: Topology | None = None
+    spec: Spec,
+    *,
+    progress: Progress,
+    refresh: bool = False,
+    running: Topology | None = None,
+    jobs: int | None = None,
 ) -> dict[Role, str]:
     """The image of every role that the lab needs, baked where it is missing.
 
@@ -44,22 +50,22 @@ def ensure_images_of(
     made of stand-ins stays what it is until `refresh`, whether or not Jitsi's repository has
     begun to answer.  A class does not get another lab because somebody changed a setting.
     """
-
-    def tell(phase: str, message: str) -> None:
-        progress(phase if phase == NOTICE else "images", message, node=phase)
-
     packages = spec.packages
     if packages.source is PackageSource.AUTO and not refresh and _has_stand_ins(running):
         packages = replace(packages, source=PackageSource.STAND_INS)
         progress(NOTICE, KEPT)
-    return ensure_images(roles_of(spec), packages, progress=tell, force=refresh)
+    store = facts_of(spec.provider).images
+    return ensure_images(
+        roles_of(spec), packages, store=store, progress=progress, force=refresh, jobs=jobs
+    )
 
 
-def packages_of(images: Mapping[Role, str]) -> dict[str, Installed]:
+def packages_of(provider: Provider, images: Mapping[Role, str]) -> dict[str, Installed]:
     """What the images hold, by package."""
+    store = facts_of(provider).images
     found: dict[str, Installed] = {}
     for reference in images.values():
-        found |= image_packages(reference)
+        found |= store.packages(reference)
     return found
 
 
@@ -67,7 +73,8 @@ def _has_stand_ins(topology: Topology | None) -> bool:
     if topology is None or not topology.jms.image:
         return False
     try:
-        return any(item.stand_in for item in image_packages(topology.jms.image).values())
+        packages = facts_of(topology.provider).images.packages(topology.jms.image)
     except LabError:
         # The image has gone: nothing to keep.
         return False
+    return any(item.stand_in for item in packages.values())

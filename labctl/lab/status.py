@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from labctl.capabilities import capabilities_of
 from labctl.drills.journal import journal_path
 from labctl.model import Node, Topology
 from labctl.ready.probe import NodeState
@@ -28,6 +29,7 @@ def read_status(workdir: Workdir) -> dict[str, Any]:
     return {
         "lab": topology.lab,
         "provider": str(topology.provider),
+        "machines": _machines(workdir, topology),
         "domain": topology.domain,
         "network": str(topology.network),
         "max_participants": topology.max_participants,
@@ -38,6 +40,18 @@ def read_status(workdir: Workdir) -> dict[str, Any]:
         "nodes": [_node(node, machines[node.name], states[node.name]) for node in topology.nodes],
         "bridges": _bridges(topology, states[topology.jms.name]),
         "vnodes": _vnodes(topology, states),
+    }
+
+
+def _machines(workdir: Workdir, topology: Topology) -> dict[str, Any]:
+    """What the lab's nodes are; `accelerator` is how their processors run, where that is said."""
+    row = capabilities_of(topology.provider)
+    return {
+        "what": row.machines,
+        "accelerator": str(workdir.load_machines().get("accelerator", "")),
+        "own_kernel": row.own_kernel,
+        "kernel": row.kernel,
+        "patience": workdir.patience,
     }
 
 
@@ -98,6 +112,7 @@ def render_status(status: Mapping[str, Any]) -> str:
     lines = [
         f"Lab '{status['lab']}' ({status['provider']}, {status['domain']}, {status['network']}): "
         + ("healthy" if status["healthy"] else "NOT healthy"),
+        f"Machines: {_machines_line(status['machines'])}",
         f"Packages: {kind}",
         "",
         f"{'NODE':<12} {'ROLE':<9} {'ADDRESS':<16} {'MACHINE':<12} UNITS",
@@ -119,6 +134,12 @@ def render_status(status: Mapping[str, Any]) -> str:
         lines += ["", "Missing:"]
         lines += [f"  {name}: {seen}" for name, seen in status["missing"].items()]
     return "\n".join(lines)
+
+
+def _machines_line(machines: Mapping[str, Any]) -> str:
+    how = f" ({machines['accelerator']})" if machines["accelerator"] else ""
+    slow = f"; deadlines times {machines['patience']:g}" if machines["patience"] > 1 else ""
+    return f"{machines['what']}{how}, {machines['kernel']}{slow}"
 
 
 def _units(node: Mapping[str, Any]) -> str:

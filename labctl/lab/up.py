@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from labctl.choice import refuse_change, settle_provider
 from labctl.drills.journal import undo_left
 from labctl.errors import LabError
 from labctl.imageplan import Installed
@@ -48,13 +49,16 @@ def bring_up(
     change is restarted.  Errors: LabError of the phase that failed; its log is named.
     """
     timings = Timings()
+    named = "provider" in data
+    spec = settle_provider(spec, named=named, workdir=workdir, progress=progress)
+    refuse_change(spec, workdir=workdir)
     with timings.phase("host"):
         ensure_provider(spec.provider, progress=progress)
         facts_of(spec.provider).check_network(workdir, resolve(spec))
     with timings.phase("images"):
         last = workdir.load_topology() if workdir.exists() else None
         images = ensure_images_of(spec, progress=progress, refresh=refresh, running=last)
-        packages = packages_of(images)
+        packages = packages_of(spec.provider, images)
     with timings.phase("render"):
         topology = resolve(spec).with_images(images)
         render_lab(workdir, topology)
@@ -88,8 +92,10 @@ def logs_on_failure(workdir: Workdir, topology: Topology, *, progress: Progress)
 def render_only(spec: Spec, *, workdir: Workdir) -> Topology:
     """Write the trees of a spec without images or machines.
 
-    A lab that runs keeps its topology: its trees are what the next `up` would place.
+    A lab that runs keeps its topology: its trees are what the next `up` would place.  The spec's
+    provider is settled.
     """
+    refuse_change(spec, workdir=workdir)
     topology = resolve(spec)
     render_lab(workdir, topology)
     if not workdir.exists():

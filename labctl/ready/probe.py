@@ -11,6 +11,7 @@ from typing import Any
 from labctl.errors import LabError
 from labctl.model import Node, Role
 from labctl.ssh import run_on
+from labctl.waiting import whole
 from labctl.workdir import Workdir
 
 MARK = "=== "
@@ -43,8 +44,8 @@ _ERRORS = """
 echo "=== errors {unit}"; sudo grep -F 'Error initializing module' {file} 2>/dev/null
 """
 _JICOFO = """
-echo "=== stats"; curl -sf --max-time 3 http://127.0.0.1:8888/stats
-echo; echo "=== debug"; curl -sf --max-time 3 http://127.0.0.1:8888/debug
+echo "=== stats"; curl -sf --max-time {patient} http://127.0.0.1:8888/stats
+echo; echo "=== debug"; curl -sf --max-time {patient} http://127.0.0.1:8888/debug
 echo; echo "=== connections"
 sudo tac /var/log/jitsi/jicofo.log 2>/dev/null | sed '/Starting Jicofo\\.$/q' |
   sed -n 's/.*xmpp_connection=\\([^] ]*\\).*Registered (resumed.*/\\1/p' | sort -u
@@ -134,7 +135,7 @@ def _script(node: Node) -> str:
     logs = {vnode.unit: f"/var/log/prosody-{vnode.name}/prosody.err" for vnode in node.vnodes}
     if node.role is Role.JMS:
         logs["prosody.service"] = "/var/log/prosody/prosody.err"
-        script += _JICOFO
+        script += _JICOFO.format(patient=whole(3))
     return script + "".join(_ERRORS.format(unit=unit, file=file) for unit, file in logs.items())
 
 

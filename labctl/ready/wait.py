@@ -14,7 +14,7 @@ from labctl.model import Node, Topology
 from labctl.progress import Progress
 from labctl.ready.probe import NodeState, probe
 from labctl.ready.signals import Signal, judge
-from labctl.waiting import Deadline, wait_until
+from labctl.waiting import Deadline, scaled, wait_until
 from labctl.workdir import Workdir
 
 INTERVAL = 0.25
@@ -57,7 +57,7 @@ def wait_signals(
         return
     lines = "".join(f"\n    {signal.name}: {signal.seen}" for signal in missing)
     raise NotReadyError(
-        f"Lab '{topology.lab}' was not ready after {seconds:.0f} s.  Not seen:{lines}",
+        f"Lab '{topology.lab}' was not ready after {scaled(seconds):.0f} s.  Not seen:{lines}",
         hint=HINT,
     )
 
@@ -70,7 +70,7 @@ def wait_ready(workdir: Workdir, topology: Topology, *, seconds: float, progress
     """
     deadline = Deadline.after(seconds)
     wait_signals(workdir, topology, seconds=seconds, progress=progress)
-    wait_invitation(workdir, topology, seconds=max(deadline.left, 20.0), progress=progress)
+    wait_invitation(workdir, topology, seconds=max(deadline.left_unscaled, 20.0), progress=progress)
 
 
 def wait_invitation(
@@ -86,7 +86,7 @@ def wait_invitation(
     def invited() -> bool:
         nonlocal last
         room = f"labctl-ready-{secrets.token_hex(4)}"
-        each = min(INVITATION_SECONDS, max(deadline.left, 1.0))
+        each = min(INVITATION_SECONDS, max(deadline.left_unscaled, 1.0))
         try:
             with crowd_in(Target.of(topology, workdir), room) as crowd:
                 crowd.join(2, deadline=each)
@@ -98,7 +98,7 @@ def wait_invitation(
 
     if not wait_until(invited, deadline=deadline, interval=1.0):
         raise NotReadyError(
-            f"Lab '{topology.lab}' was not ready after {seconds:.0f} s.  Not seen:\n"
+            f"Lab '{topology.lab}' was not ready after {scaled(seconds):.0f} s.  Not seen:\n"
             f"    invitation: {last}",
             hint=HINT,
         )

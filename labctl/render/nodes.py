@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from labctl.ca import Certificate
+from labctl.capabilities import capabilities_of
 from labctl.model import VNODE_DOMAIN, Node, Role, Topology, VNode
 from labctl.ports import declared_ports, origin_addresses
 from labctl.prosody_data import data_file, render_account, render_roster
@@ -18,6 +19,7 @@ from labctl.secrets import Secrets
 
 CA_FILE = "/usr/local/share/ca-certificates/labctl-lab-ca.crt"
 FIREWALL_FILE = "/etc/nftables.conf"
+HOSTS_FILE = "/etc/hosts"
 JVB_CONF = "/etc/jitsi/videobridge/jvb.conf"
 JICOFO_CONF = "/etc/jitsi/jicofo/jicofo.conf"
 TURN_CONF = "/etc/turnserver.conf"
@@ -135,15 +137,18 @@ _ENVIRONMENT.filters.update(FILTERS)
 
 
 def _common(renderer: _Renderer) -> Tree:
-    """What every node has: the firewall and trust in the lab's CA."""
+    """What every node has: the firewall, trust in the lab's CA, the names of all nodes."""
     topology, node = renderer.topology, renderer.node
     ports = declared_ports(topology, node)
     rules = [(port, origin_addresses(topology, port.from_)) for port in ports]
+    given = capabilities_of(topology.provider).gives_names
+    names = () if given else (renderer.file(HOSTS_FILE, "common/hosts.j2"),)
     return Tree(
         node=node.name,
         files=(
             RenderedFile(CA_FILE, renderer.materials.ca),
             renderer.file(FIREWALL_FILE, "common/nftables.conf.j2", rules=rules),
+            *names,
         ),
         commands=(Command("update-ca-certificates", (CA_FILE,)),),
         units=(Unit("nftables.service", 0, (FIREWALL_FILE,), "reload"),),

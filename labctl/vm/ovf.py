@@ -10,18 +10,16 @@ that.
 from __future__ import annotations
 
 import json
-import tarfile
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from labctl.errors import LabError
 from labctl.model import Role
 from labctl.process import run
 from labctl.virtualbox.inventory import description_of
+from labctl.vm.archive import digest, write_archive
 from labctl.workdir import write_file
 
 OS_TYPE = "Debian_64"
@@ -37,9 +35,6 @@ BASE_MAC = "080027C0FFEE"
 
 CONVERT_SECONDS = 600.0
 QEMU_HINT = "Install the package 'qemu-utils'."
-MTIME = 1767225600
-"""Time of every file in a box, so that the same input makes the same archive."""
-
 END_OF_STREAM = bytes(512)
 """The marker that ends a stream-optimised VMDK.  qemu-img 7.2 leaves it out, and VirtualBox 7.2
 then refuses some disks (VERR_EOF), depending on their last bytes; a second one does no harm."""
@@ -82,8 +77,8 @@ def make_virtualbox_box(
     )
     write_file(scratch / "metadata.json", json.dumps({"provider": "virtualbox"}) + "\n")
     write_file(scratch / "Vagrantfile", render_vagrantfile(reference))
-    first = [scratch / "metadata.json", scratch / "Vagrantfile"]
-    write_archive([*first, *appliance], target=target)
+    files = [scratch / "metadata.json", scratch / "Vagrantfile", *appliance]
+    write_archive({file.name: file for file in files}, target=target)
 
 
 def make_appliance(
@@ -148,42 +143,7 @@ def render_vagrantfile(reference: str) -> str:
 
 def render_manifest(files: list[Path]) -> str:
     """The OVF manifest: a SHA-256 sum per file, which VirtualBox checks at import."""
-    return "".join(f"SHA256({file.name})= {_sum(file)}\n" for file in files)
-
-
-def write_archive(files: list[Path], *, target: Path) -> None:
-    """Files as a tar without times and owners of this machine, renamed to `target` last.
-
-    Errors: LabError when it cannot be written.
-    """
-    part = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as archive:
-            for file in files:
-                archive.add(file, arcname=file.name, filter=_plain)
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise LabError(
-            f"The box '{target}' cannot be written: {error.strerror or error}.",
-            hint=f"Look at 'df -h {target.parent}'; 'labctl images prune' makes room.",
-        ) from error
-
-
-def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    entry.uid = entry.gid = 0
-    entry.uname = entry.gname = "root"
-    entry.mtime, entry.mode = MTIME, 0o644
-    return entry
-
-
-def _sum(file: Path) -> str:
-    digest = sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return "".join(f"SHA256({file.name})= {digest(file)}\n" for file in files)
 
 
 @cache

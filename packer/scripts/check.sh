@@ -28,7 +28,9 @@ for unit in prosody nginx jicofo jitsi-videobridge2 coturn nftables; do
 done
 
 places='/etc /var /home /root /usr/local /opt /srv'
-keys=$(grep -rlIs --exclude-dir=labctl-bake -e '-----BEGIN .*PRIVATE KEY-----' $places || true)
+# What the seed of a virtual machine shows there is not in the image.
+keys=$(grep -rlIs --exclude-dir=labctl-bake -e '-----BEGIN .*PRIVATE KEY-----' $places |
+    grep -v '^/etc/ssh/lab/' || true)
 [ -z "$keys" ] || wrong "private keys in the image: $keys"
 if [ -s "$input/secrets" ]; then
     found=$(grep -rlsFf "$input/secrets" $places || true)

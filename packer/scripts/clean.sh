@@ -48,6 +48,12 @@ ln -sfn /etc/machine-id /var/lib/dbus/machine-id
 # Accounts and files of packages are there: nothing is left for the first boot to update.
 touch /etc/.updated /var/.updated
 
+if [ -e /etc/resolv.conf.labctl-bake ]; then
+    # A virtual machine; in a container name server and host name come from outside.
+    mv /etc/resolv.conf.labctl-bake /etc/resolv.conf
+    : > /etc/hostname
+fi
+
 # What only the bake needed.  The mirror stays, for `apt install` on a node; its password goes.
 rm -f /usr/sbin/policy-rc.d /etc/dpkg/dpkg.cfg.d/labctl-bake /etc/apt/apt.conf.d/99labctl-bake \
     /etc/apt/sources.list.d/labctl-bake.sources /etc/apt/preferences.d/labctl-bake

@@ -10,6 +10,12 @@ printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/labctl-bake
 
+if [ -n "$LABCTL_NAMESERVER" ]; then
+    # clean.sh takes it back.
+    cp /etc/resolv.conf /etc/resolv.conf.labctl-bake
+    printf 'nameserver %s\n' "$LABCTL_NAMESERVER" > /etc/resolv.conf
+fi
+
 cp "$input/apt.conf" /etc/apt/apt.conf.d/99labctl-bake
 cp "$input/debian.sources" /etc/apt/sources.list.d/debian.sources
 cp "$input/backports.pref" /etc/apt/preferences.d/labctl-backports

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from labctl import packer
+from labctl import containerbake
+from labctl.bakeinput import BakeInput
 from labctl.debian import load_mirror, load_release
 from labctl.debs import host_architecture
+from labctl.dockerimages import DOCKER_IMAGES
 from labctl.errors import LabError, PackageError
-from labctl.imageplan import plan_images
 from labctl.model import Packages, PackageSource, Role
 from labctl.packages import PackageSet, resolve
 from tests.debs.originals import NOTES, build_original, build_originals
@@ -63,31 +64,28 @@ def set_of(folder: Path, cache: Path) -> PackageSet:
 
 
 def base_of(packages: PackageSet) -> str:
-    base = plan_images([Role.JVB], packages, architecture=host_architecture()).base
+    base = DOCKER_IMAGES.plan([Role.JVB], packages, architecture=host_architecture()).base
     if not docker("images", "--quiet", base).strip():
         pytest.skip(f"the base image '{base}' is not there: 'labctl build' makes it")
     return base
 
 
-def bake(role: Role, packages: PackageSet, tmp_path: Path) -> packer.Baked:
+def bake(role: Role, packages: PackageSet, tmp_path: Path) -> containerbake.Baked:
     scratch = tmp_path / f"scratch-{role}"
     scratch.mkdir()
-    job = packer.Bake(
-        role,
-        base_of(packages),
-        packages,
-        load_mirror(),
-        load_release(),
-        f"j-test-bake-{role}",
-        tmp_path / f"{role}.log",
+    job = containerbake.ContainerBake(
+        BakeInput(role, packages, load_mirror(), load_release()),
+        base=base_of(packages),
+        container=f"j-test-bake-{role}",
+        log=tmp_path / f"{role}.log",
     )
-    return packer.bake(job, scratch=scratch)
+    return containerbake.bake(job, scratch=scratch)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
     yield
-    docker("rm", "--force", "--volumes", f"{packer.KEPT_PREFIX}{Role.JVB}", check=False)
+    docker("rm", "--force", "--volumes", f"{containerbake.KEPT_PREFIX}{Role.JVB}", check=False)
 
 
 def read(image: str, command: str) -> str:
@@ -169,7 +167,7 @@ def test_failed_script_is_named_and_its_container_kept(
     assert "script of 'jitsi-videobridge2' ended with exit status 42" in error.message
     assert "no such codec: theora" in error.message
     assert error.log == tmp_path / "jvb.log"
-    kept = f"{packer.KEPT_PREFIX}{Role.JVB}"
+    kept = f"{containerbake.KEPT_PREFIX}{Role.JVB}"
     assert f"docker exec -it {kept} bash" in (error.hint or "")
     status = docker(
         "exec", kept, "dpkg-query", "-W", "-f", "${db:Status-Status}", "jitsi-videobridge2"

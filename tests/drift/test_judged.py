@@ -7,12 +7,12 @@ import subprocess
 
 import pytest
 
+from labctl.bakeinput import PLACEHOLDER_HOST
 from labctl.drift import nginxconf, prosodyconf
 from labctl.drift.intended import load_intended, reason_of
 from labctl.drift.read import KEPT, with_placeholders
 from labctl.drift.sections import Difference, compare
 from labctl.layout import resolve
-from labctl.packer import PLACEHOLDER_HOST
 from labctl.standins import STANDINS
 from tests.rendering import CASES, fixed_trees
 

@@ -69,6 +69,7 @@ def test_a_machine_is_read_from_its_settings_and_extra_data() -> None:
         cpus=1,
         mac="0800271A2B3C",
         hostonly=("vboxnet0",),
+        seed="none",
         description="first line",
         workdir="/home/user/lab/.lab/demo",
         node="jms",

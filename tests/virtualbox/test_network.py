@@ -36,7 +36,7 @@ NET0 = HostOnly("vboxnet0", IPv4Interface("192.168.56.1/24"))
 ELSEWHERE = replace(NET0, address=IPv4Interface("192.168.60.1/24"))
 WITHOUT = replace(NET0, address=None)
 WIDE = replace(NET0, address=IPv4Interface("192.168.56.1/21"))
-SERVER = Machine("7", "server", "running", 1, 1, "", ("vboxnet0",), "", "", "", "", "")
+SERVER = Machine("7", "server", "running", 1, 1, "", ("vboxnet0",), "", "", "", "", "", "")
 
 
 @pytest.fixture

@@ -36,8 +36,9 @@ from labctl.virtualbox.inventory import (
 from labctl.virtualbox.manage import parse_extradata, parse_info
 from labctl.virtualbox.messages import DIED
 from labctl.virtualbox.removal import remove_machine, remove_masters
+from labctl.virtualbox.seeds import seed_paths
 from labctl.vm.ovf import BASE_MAC
-from labctl.workdir import ROOT, Workdir, write_json
+from labctl.workdir import ROOT, Workdir
 from tests.virtualbox.box import VirtualBox
 from tests.virtualbox.conftest import REFERENCE, Box, need
 
@@ -84,6 +85,11 @@ class Lab:
         return done.stdout
 
     @property
+    def seeds(self) -> dict[str, Path]:
+        macs = machines.lab_macs(self.workdir, self.topology)
+        return seed_paths(self.workdir, self.topology, macs=macs)
+
+    @property
     def known(self) -> dict[str, str]:
         """The machine ids that Vagrant remembers."""
         files = self.workdir.vagrant.glob("machines/*/virtualbox/id")
@@ -100,6 +106,7 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
 def lab(virtualbox: VirtualBox, box: Box, patched: pytest.MonkeyPatch) -> Lab:
     """labctl's own preparations, then `vagrant up` of two nodes of one image."""
     need("vagrant")
+    need("xorriso")
     folder = virtualbox.folder
     patched.setenv("PATH", virtualbox.path)
     patched.setenv("XDG_STATE_HOME", str(folder / "state"))
@@ -112,10 +119,7 @@ def lab(virtualbox: VirtualBox, box: Box, patched: pytest.MonkeyPatch) -> Lab:
     ensure_keys(workdir, topology)
     ensure_config(workdir, topology)
     assert machines.prepare(workdir, topology, {}) == {}
-    seeds = {name: folder / f"{name}.iso" for name in NODES}
-    for seed in seeds.values():
-        seed.write_bytes(bytes(64 * 2048))
-    write_json(workdir.path / "machines.json", machines.describe(workdir, topology, seeds=seeds))
+    workdir.save_machines(machines.vagrant_data(workdir, topology))
     lab = Lab(workdir, topology, folder, virtualbox.path, "")
     lab.vagrant("box", "add", "--name", REFERENCE, str(box.file))
     virtualbox.log.write_text("")
@@ -174,7 +178,7 @@ def test_a_machine_is_what_the_topology_says(node: str, lab: Lab, virtualbox: Vi
         "nic3": "none",
         "uart1": "0x03f8,4",
         "uartmode1": f"file,{lab.workdir.logs}/console-{node}.log",
-        "SATA-1-0": f"{lab.folder}/{node}.iso",
+        "SATA-1-0": str(lab.seeds[node]),
     }.items() <= info.items(), info
     said = virtualbox.manage("getextradata", machine_name("demo", node), "enumerate")
     assert parse_extradata(said) == {
@@ -302,7 +306,7 @@ def test_what_does_not_fit_is_made_anew(lab: Lab) -> None:
     removed = machines.prepare(lab.workdir, changed, lab.known)
     assert removed == {"jvb1": "its memory changed"}
     assert machines.read_states(lab.workdir) == {"jms": "stopped"}
-    assert (lab.folder / "jvb1.iso").is_file()
+    assert lab.seeds["jvb1"].is_file()
 
 
 def test_what_killed_calls_left_is_removed(lab: Lab, virtualbox: VirtualBox) -> None:
@@ -377,4 +381,4 @@ def test_cleaning_leaves_the_master_only_and_then_nothing(lab: Lab, virtualbox: 
     assert virtualbox.manage("list", "vms").strip() == ""
     left = [path for path in (lab.folder / "machines").rglob("*") if path.is_file()]
     assert not [path for path in left if path.stat().st_size > 1 << 20], left
-    assert (lab.folder / "jms.iso").is_file()
+    assert not lab.seeds["jms"].parent.exists()

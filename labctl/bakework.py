@@ -1,0 +1,89 @@
+"""What making images of every kind shares: tasks side by side, scratch folders, logs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+from labctl import process
+from labctl.errors import LabError
+
+SCRATCH_PREFIX = "labctl-images-"
+SCRATCH_SECONDS = 3600.0
+
+
+def in_parallel(tasks: Sequence[Callable[[], None]], *, jobs: int) -> None:
+    """Run tasks in threads, at most `jobs` at once.
+
+    The first error, or Ctrl-C, ends the programs of all of them.
+    """
+    failed = threading.Event()
+    errors: list[BaseException] = []
+
+    def guarded(task: Callable[[], None]) -> None:
+        if failed.is_set():
+            return
+        try:
+            task()
+        except BaseException as error:
+            # The others fail because of the first: theirs are not the cause.
+            errors.append(error)
+            failed.set()
+            raise
+
+    with ThreadPoolExecutor(max_workers=max(1, min(len(tasks), jobs))) as pool:
+        futures = [pool.submit(guarded, task) for task in tasks]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            if errors:
+                raise errors[0]
+        except BaseException:
+            failed.set()
+            # More than once, as a task may be between two programs.
+            while not all(future.done() for future in futures):
+                process.end_running(grace=10)
+                wait(futures, timeout=0.2)
+            raise
+
+
+@contextmanager
+def explained(log: Path, *, hint: str) -> Iterator[None]:
+    """Say in plain words when a failure was the disk's; `hint` says how to make room."""
+    try:
+        yield
+    except process.ProcessError as error:
+        if "No space left on device" in log.read_text(encoding="utf-8", errors="replace"):
+            raise LabError(
+                "The disk is full: the image could not be written.",
+                hint=hint,
+                log=log,
+            ) from error
+        raise
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """An empty folder below `parent` for one image, gone afterwards; all may pass through it."""
+    for left in parent.glob(f"{SCRATCH_PREFIX}*"):
+        # Of a labctl that was killed: no step takes that long.
+        if time.time() - left.stat().st_mtime > SCRATCH_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(
+        dir=parent, prefix=SCRATCH_PREFIX, ignore_cleanup_errors=True
+    ) as name:
+        # mmdebstrap and apt go on as other users, who must be able to pass through.
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def fresh_log(path: Path) -> Path:
+    """An empty log, in place of the one of the last time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("", encoding="utf-8")
+    return path

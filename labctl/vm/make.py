@@ -1,0 +1,178 @@
+"""Making disks: the base, then a role on it, packed, looked through, booted; only then an image."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from labctl import debian, jitsi, packer, process
+from labctl.bakeinput import BakeInput
+from labctl.bakework import explained, fresh_log, in_parallel, scratch_folder
+from labctl.errors import LabError
+from labctl.imageplan import Plan, render_label
+from labctl.imagestore import BASE
+from labctl.model import Role
+from labctl.progress import Progress
+from labctl.tree import SCRATCH
+from labctl.vm.accel import Accelerator, find_accelerator
+from labctl.vm.archive import digest
+from labctl.vm.bake import DiskBake, bake
+from labctl.vm.disk import make_base_disk
+from labctl.vm.gate import check_boots
+from labctl.vm.inside import find_traces
+from labctl.vm.record import DISK, File, Record, folder_of, images_dir, save_record
+
+MOST_BYTES = 900_000_000
+"""What a packed role may weigh: a class downloads it."""
+
+BASE_BYTES = 2_500_000_000
+ROLE_BYTES = 4_000_000_000
+"""Disk space that making a base and one role takes at most: copies, raw and packed, with Java."""
+
+CONVERT_SECONDS = 900.0
+DISK_HINT = "'labctl images prune' removes images that nobody uses; 'df -h' shows what is full."
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where disks are made: this machine's Debian and accelerator, logs, and whom to tell."""
+
+    mirror: debian.Mirror
+    release: debian.Release
+    accelerator: Accelerator
+    logs: Path
+    progress: Progress
+
+
+def make_disks(
+    plan: Plan,
+    roles: Sequence[Role],
+    *,
+    remake_base: bool,
+    logs: Path,
+    progress: Progress,
+    jobs: int,
+) -> None:
+    """Make the disks of `roles`, and the base where it is to be made; see `ImageStore.make`."""
+    packer.check_packer()
+    check_space((BASE_BYTES if remake_base else 0) + ROLE_BYTES * min(len(roles), jobs))
+    if any(plan.packages.needs_jitsi(role) for role in roles):
+        jitsi.check_jitsi(plan.packages.repository)
+    accelerator = find_accelerator()
+    progress("images", f"virtual machines run by {accelerator}: {accelerator.why}")
+    site = Site(debian.load_mirror(), debian.load_release(), accelerator, logs, progress)
+    if remake_base:
+        _make_base(plan, site=site)
+    in_parallel([partial(_make_role, plan, role, site=site) for role in roles], jobs=jobs)
+
+
+def check_space(needed: int) -> None:
+    """LabError where a disk that images are written to has less than `needed` bytes free."""
+    images_dir().mkdir(parents=True, exist_ok=True)
+    for path in (images_dir(), SCRATCH):
+        free = shutil.disk_usage(path).free
+        if free < needed:
+            raise LabError(
+                f"The disk of '{path}' has {free // 1_000_000} MB free; images of virtual machines"
+                f" need up to {needed // 1_000_000} MB while they are made.",
+                hint=f"{DISK_HINT} '--jobs 1' needs the least.",
+            )
+
+
+def check_size(role: Role, size: int) -> None:
+    """LabError where a packed disk is larger than it may be."""
+    if size > MOST_BYTES:
+        raise LabError(
+            f"The image of '{role}' is {size // 1_000_000} MB packed, more than"
+            f" {MOST_BYTES // 1_000_000} MB.",
+            hint="Look in the build log for a package that should not be there.",
+        )
+
+
+def _make_base(plan: Plan, *, site: Site) -> None:
+    site.progress("images", f"making a disk with Debian from '{site.mirror.main}'", node=BASE)
+    log = fresh_log(site.logs / "build-disk-base.log")
+    with explained(log, hint=DISK_HINT), scratch_folder(SCRATCH) as scratch:
+        raw = scratch / "disk.raw"
+        make_base_disk(raw, mirror=site.mirror, release=site.release, scratch=scratch, log=log)
+        _convert(raw, scratch / DISK, packed=False, log=log)
+        _keep(scratch / DISK, Record(plan.base, BASE, _now(), _file(scratch / DISK)))
+    site.progress("images", f"made '{plan.base}'", node=BASE)
+
+
+def _make_role(plan: Plan, role: Role, *, site: Site) -> None:
+    reference, log = plan.roles[role], fresh_log(site.logs / f"build-disk-{role}.log")
+
+    def tell(message: str) -> None:
+        site.progress("images", message, node=role)
+
+    with explained(log, hint=DISK_HINT), scratch_folder(SCRATCH) as scratch:
+        tell(f"baking in a virtual machine ({site.accelerator})")
+        given = BakeInput(role, plan.packages, site.mirror, site.release)
+        job = DiskBake(given, folder_of(plan.base) / DISK, site.accelerator, log)
+        baked = bake(job, scratch=scratch, tell=tell)
+        tell("looking through the disk and packing it")
+        disk = pack(baked.disk, role=role, scratch=scratch, log=log)
+        tell("booting it")
+        passed = check_boots(disk, role, accelerator=site.accelerator, scratch=scratch)
+        label = render_label(baked.versions, packages=plan.packages)
+        record = Record(reference, role, _now(), _file(disk), label, boot=asdict(passed))
+        _keep(disk, record)
+    tell(
+        f"made '{reference}': {record.disk.bytes // 1_000_000} MB packed,"
+        f" ssh after {passed.boot_seconds:.0f} s"
+    )
+
+
+def pack(baked: Path, *, role: Role, scratch: Path, log: Path) -> Path:
+    """The packed disk (qcow2) of a baked one, once nothing in it belongs to one machine.
+
+    Errors: LabError with everything that was found, or when it is too large.
+    """
+    raw, disk = scratch / "disk.raw", scratch / DISK
+    _convert(baked, raw, packed=False, log=log)
+    traces = find_traces(raw, scratch=scratch / "inside")
+    if traces:
+        lines = "".join(f"\n    {trace}" for trace in traces)
+        raise LabError(
+            f"The image of '{role}' holds what no image may hold:{lines}",
+            hint="packer/scripts/clean.sh is where such things are removed.",
+            log=log,
+        )
+    _convert(raw, disk, packed=True, log=log)
+    raw.unlink()
+    check_size(role, disk.stat().st_size)
+    return disk
+
+
+def _convert(source: Path, target: Path, *, packed: bool, log: Path) -> None:
+    # The raw disk is full of holes, which stay holes; packing uses all cores.
+    options = ["-c", "-W", "-m", "4"] if packed else ["-S", "64k"]
+    form = "raw" if target.suffix == ".raw" else "qcow2"
+    process.run(
+        ["qemu-img", "convert", *options, "-O", form, source, target],
+        log=log,
+        timeout=CONVERT_SECONDS,
+        hint="Install the package 'qemu-utils'.",
+    )
+
+
+def _keep(disk: Path, record: Record) -> None:
+    """Move a disk to its place and note it; an older one of the name goes."""
+    folder = folder_of(record.reference)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.move(disk, folder / DISK)
+    save_record(record)
+
+
+def _file(disk: Path) -> File:
+    return File(DISK, disk.stat().st_size, digest(disk))
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,88 @@
+"""How virtual machines run here: decided by booting a guest, never by a device file."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labctl.vm import accel
+from labctl.vm.accel import (
+    EXIT_STATUS,
+    QEMU,
+    SECTOR,
+    Accelerator,
+    boot_problem,
+    find_accelerator,
+    kvm_problem,
+)
+
+KVM, TCG = Accelerator("kvm", ""), Accelerator("tcg", "")
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew() -> None:
+    find_accelerator.cache_clear()
+
+
+def test_no_device(tmp_path: Path) -> None:
+    problem = kvm_problem(tmp_path / "kvm")
+    assert problem is not None
+    assert "there is no" in problem
+
+
+def test_a_device_without_qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kvm").write_text("")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(accel, "QEMU", "qemu-that-nobody-has")
+    assert kvm_problem(tmp_path / "kvm") == "'qemu-that-nobody-has' is not installed yet"
+
+
+@pytest.mark.parametrize("name", ["kvm", "tcg"])
+def test_who_knows_better_is_believed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABCTL_ACCELERATOR", name)
+    assert find_accelerator() == Accelerator(name, "LABCTL_ACCELERATOR says so")
+
+
+def test_a_boot_sector_is_one() -> None:
+    assert len(SECTOR) == 512
+    assert SECTOR[-2:] == b"\x55\xaa"
+    assert EXIT_STATUS == 85
+
+
+def test_emulated_machines_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accel.os, "cpu_count", lambda: 4)
+    assert [TCG.cpus(2, machines=count) for count in (1, 2, 3, 9)] == [2, 2, 1, 1]
+    assert [KVM.cpus(count, machines=9) for count in (1, 2, 8)] == [1, 2, 4]
+
+
+def test_emulation_is_given_time() -> None:
+    assert KVM.patience == 1.0 < TCG.patience
+    assert KVM.boot_seconds < TCG.boot_seconds
+    assert str(TCG) == "software emulation"
+
+
+needs_qemu = pytest.mark.skipif(shutil.which(QEMU) is None, reason=f"needs {QEMU}")
+
+
+@pytest.mark.programs
+@needs_qemu
+def test_the_smallest_guest_boots_under_emulation() -> None:
+    assert boot_problem("tcg", seconds=30.0) is None
+
+
+@pytest.mark.programs
+@needs_qemu
+def test_a_guest_that_hangs_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    # jmp $: an endless loop.
+    monkeypatch.setattr(accel, "SECTOR", b"\xeb\xfe".ljust(510, b"\0") + b"\x55\xaa")
+    assert boot_problem("tcg", seconds=3.0) == "a guest did not boot with it within 3 s"
+
+
+@pytest.mark.programs
+@needs_qemu
+def test_an_accelerator_that_is_none_is_a_problem_in_qemus_words() -> None:
+    problem = boot_problem("xyz", seconds=10.0)
+    assert problem is not None
+    assert "invalid accelerator" in problem

@@ -1,0 +1,97 @@
+"""What is kept of an image, and the boxes that are made of it."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import LabError
+from labctl.model import Provider
+from labctl.vm.archive import digest, write_archive
+from labctl.vm.boxes import box_file, make_libvirt_box, registered
+from labctl.vm.record import DISK, File, Record, folder_of, load_record, load_records, save_record
+
+
+@pytest.fixture(autouse=True)
+def _data_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("VAGRANT_HOME", str(tmp_path / "vagrant"))
+
+
+def make_record(
+    reference: str = "labctl-jvb-0123", created: str = "2026-11-21T12:00:00Z"
+) -> Record:
+    folder = folder_of(reference)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / DISK).write_bytes(b"disk")
+    file = File(DISK, 4, digest(folder / DISK))
+    record = Record(reference, "jvb", created, file, "{}", {"boot_seconds": 30.0})
+    save_record(record)
+    return record
+
+
+def test_a_record_is_read_as_it_was_written() -> None:
+    record = make_record()
+    assert load_record(record.reference) == record
+
+
+def test_the_newest_comes_first_and_a_folder_without_a_record_is_no_image() -> None:
+    make_record("labctl-jvb-1", "2026-11-20T12:00:00Z")
+    make_record("labctl-jvb-2", "2026-11-21T12:00:00Z")
+    folder_of("labctl-jms-3").mkdir()
+    assert [record.reference for record in load_records()] == ["labctl-jvb-2", "labctl-jvb-1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"format": 2}', '{"format": 1}', '{"format": 1, "disk": 3}']
+)
+def test_a_damaged_record_is_an_error_with_advice(text: str) -> None:
+    record = make_record()
+    (folder_of(record.reference) / "image.json").write_text(text)
+    with pytest.raises(LabError, match="cannot be read") as caught:
+        load_record(record.reference)
+    assert caught.value.hint is not None
+    assert "labctl build" in caught.value.hint
+    assert load_records() == []
+
+
+def test_no_record() -> None:
+    with pytest.raises(LabError, match="There is no image 'x'"):
+        load_record("x")
+
+
+def test_a_libvirt_box_holds_the_disk_as_it_is_and_is_the_same_every_time(tmp_path: Path) -> None:
+    record = make_record()
+    made = []
+    for number in range(2):
+        scratch = tmp_path / f"scratch{number}"
+        scratch.mkdir()
+        make_libvirt_box(record, scratch, tmp_path / "log")
+        made.append(box_file(record, Provider.LIBVIRT).read_bytes())
+    assert made[0] == made[1]
+    with tarfile.open(fileobj=io.BytesIO(made[0])) as archive:
+        names = archive.getnames()
+        disk = archive.extractfile("box.img")
+        assert disk is not None
+        assert disk.read() == b"disk"
+    assert set(names) == {"metadata.json", "Vagrantfile", "box.img"}
+
+
+def test_a_box_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(LabError, match="cannot be written"):
+        write_archive({"a": tmp_path / "missing"}, target=tmp_path / "x.box")
+    assert list(tmp_path.glob("*x.box*")) == []
+
+
+@pytest.mark.parametrize("between", ["0", "0/amd64"], ids=["Vagrant 2.3", "Vagrant 2.4"])
+def test_a_box_that_vagrant_has_is_found(tmp_path: Path, between: str) -> None:
+    assert registered("labctl-jvb-1", Provider.LIBVIRT) is None
+    folder = tmp_path / "vagrant" / "boxes" / "labctl-jvb-1" / between / "libvirt"
+    folder.mkdir(parents=True)
+    assert registered("labctl-jvb-1", Provider.LIBVIRT) is None
+    (folder / "metadata.json").write_text("{}")
+    assert registered("labctl-jvb-1", Provider.LIBVIRT) == folder
+    assert registered("labctl-jvb-1", Provider.VIRTUALBOX) is None
