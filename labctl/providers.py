@@ -22,6 +22,8 @@ from labctl.libvirt import machines as libvirt_machines
 from labctl.libvirt import network as libvirt_network
 from labctl.model import Provider, Topology
 from labctl.progress import Progress
+from labctl.virtualbox import host as virtualbox_host
+from labctl.virtualbox import machines as virtualbox_machines
 from labctl.vm.accel import find_accelerator
 from labctl.vm.store import DiskStore
 from labctl.workdir import Workdir
@@ -123,6 +125,24 @@ TABLE: Mapping[Provider, ProviderFacts] = {
         ssh_seconds=40.0,
         console=libvirt_machines.read_console,
         clean=libvirt_machines.clean,
+    ),
+    Provider.VIRTUALBOX: ProviderFacts(
+        provider=Provider.VIRTUALBOX,
+        problem=virtualbox_host.find_problem,
+        rank=lambda: (Rank.OTHER_HYPERVISOR, "virtual machines by VirtualBox"),
+        needs=hostneeds.VIRTUALBOX,
+        ensure=lambda progress: None,
+        checks=virtualbox_host.check_virtualbox,
+        images=DiskStore(Provider.VIRTUALBOX),
+        check_network=virtualbox_machines.check_network,
+        prepare=virtualbox_machines.prepare,
+        vagrant_data=virtualbox_machines.vagrant_data,
+        states=virtualbox_machines.read_states,
+        start=virtualbox_machines.start,
+        halt=virtualbox_machines.halt,
+        ssh_seconds=60.0,
+        console=virtualbox_machines.read_console,
+        clean=virtualbox_machines.clean,
     ),
 }
 

@@ -72,7 +72,7 @@ class Vagrant(python_vagrant.Vagrant):
 
 def describe_failure(output: str, *, log: Path) -> LabError:
     """What a person needs of Vagrant's failure: the nodes by name, their reasons, the log."""
-    if cause := find_cause(output):
+    if "VBoxManage" in output and (cause := find_cause(output)):
         return LabError(cause.message, hint=cause.hint, log=log)
     # Vagrant runs nodes in parallel and tells their errors one after another at the end.
     _, *blocks = re.split(r"error occurred while executing the action on the '([^']+)'", output)

@@ -6,9 +6,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from labctl.checks import Check, Status
 from labctl.errors import LabError
+from labctl.privilege import find_program
 from labctl.process import run
-from labctl.virtualbox.manage import vboxmanage
+from labctl.virtualbox.manage import COMMAND, vboxmanage
 from labctl.virtualbox.messages import INSTALL_HINT, NO_DRIVER, NOT_INSTALLED, Cause
 
 DRIVER = Path("/dev/vboxdrv")
@@ -24,19 +26,37 @@ NEEDS: Mapping[tuple[int, int], tuple[int, int, int]] = {
 """The first Vagrant that takes a VirtualBox (its changelog); an older one refuses it."""
 
 
-def find_problem() -> Cause | None:
-    """Why VirtualBox cannot run labs here, and what to do; None when it can, as far as one sees.
+def find_problem() -> str | None:
+    """Why this machine cannot run labs with VirtualBox, None when it can, as far as one sees.
 
     Whether the processor's virtualisation is free shows only when a machine is started.
     """
+    cause = look()
+    return cause.message if cause else None
+
+
+def check_virtualbox() -> list[Check]:
+    """What doctor says of VirtualBox."""
+    name = "virtualbox"
+    if cause := look():
+        return [Check(name, Status.FAIL, cause.message, cause.hint)]
+    version = parse_version(vboxmanage("--version"))
+    return [Check(name, Status.OK, _dotted(version) if version else "")]
+
+
+def look() -> Cause | None:
+    """What stands against VirtualBox on this machine."""
+    if find_program(COMMAND) is None:
+        return Cause(NOT_INSTALLED, INSTALL_HINT)
     try:
         version = parse_version(vboxmanage("--version"))
+        # Not installed yet is not too old: labctl installs it.
+        said = run(["vagrant", "--version"], timeout=60).output if find_program("vagrant") else ""
     except LabError as error:
         return Cause(error.message, error.hint or INSTALL_HINT)
     if version is None:
-        return Cause(NOT_INSTALLED, INSTALL_HINT)
-    vagrant = parse_version(run(["vagrant", "--version"], timeout=60).output)
-    return judge(version, vagrant=vagrant, driver=DRIVER.is_char_device())
+        return Cause("'VBoxManage --version' names no version.", INSTALL_HINT)
+    return judge(version, vagrant=parse_version(said), driver=DRIVER.is_char_device())
 
 
 def parse_version(text: str) -> tuple[int, int, int] | None:

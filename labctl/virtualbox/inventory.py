@@ -20,6 +20,7 @@ STATES = {"poweroff": "stopped", "aborted": "stopped"}
 """VirtualBox's words for a machine that can be started; others stay as they are."""
 
 LAB_ADAPTER = 2
+SEED_PORT = "SATA-1-0"
 MADE_BY = "labctl image "
 
 # What the Vagrantfile writes to each machine; the image comes last of all that it sets, so that a
@@ -33,8 +34,8 @@ class Machine:
     """A machine as VirtualBox knows it.
 
     `state` is in Vagrant's words; `mac` (12 hexadecimal digits) is of the adapter in the lab's
-    network, `hostonly` are the host-only interfaces that it uses.  The last four are empty for
-    what labctl did not make.
+    network, `hostonly` are the host-only interfaces that it uses, `seed` is the volume in its
+    drive.  The last four are empty for what labctl did not make.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Machine:
     cpus: int
     mac: str
     hostonly: tuple[str, ...]
+    seed: str
     description: str
     workdir: str
     node: str
@@ -71,6 +73,7 @@ def machine_of(uuid: str, info: Mapping[str, str], extra: Mapping[str, str]) -> 
         cpus=int(info.get("cpus", 0)),
         mac=info.get(f"macaddress{LAB_ADAPTER}", ""),
         hostonly=tuple(name for name in used if name),
+        seed=info.get(SEED_PORT, ""),
         description=info.get("description", ""),
         workdir=extra.get(WORKDIR_KEY, ""),
         node=extra.get(NODE_KEY, ""),

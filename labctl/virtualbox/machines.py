@@ -7,6 +7,7 @@ do.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +25,7 @@ from labctl.virtualbox.inventory import (
     owns,
     read_machine,
 )
-from labctl.virtualbox.manage import vboxmanage
+from labctl.virtualbox.manage import ask, vboxmanage
 from labctl.virtualbox.removal import (
     INTERRUPTED,
     ONLINE,
@@ -32,6 +33,7 @@ from labctl.virtualbox.removal import (
     remove_half_made,
     remove_machine,
 )
+from labctl.virtualbox.seeds import ensure_seeds, seed_paths, seeds_folder
 from labctl.waiting import Deadline, wait_until
 from labctl.workdir import Workdir
 
@@ -41,21 +43,20 @@ STOP_SECONDS = 30.0
 CONSOLE_LINES = 40
 
 
-def describe(workdir: Workdir, topology: Topology, *, seeds: Mapping[str, Path]) -> dict[str, Any]:
-    """What the Vagrantfile reads of the lab in machines.json, for VirtualBox.
+def vagrant_data(workdir: Workdir, topology: Topology) -> dict[str, Any]:
+    """What the Vagrantfile must know beside the topology; call it after `prepare`.
 
-    `seeds` are the nodes' seed volumes by name.  Call it after `prepare`: it names the host-only
-    interface.  Shape: {"hostonly", "netmask", "nodes": {name: {"mac", "seed", "cpus",
-    "console"}}}.
+    Shape: {"hostonly", "netmask", "nodes": {name: {"mac", "seed", "cpus", "console"}}}.
     """
     macs = lab_macs(workdir, topology)
+    seeds = seed_paths(workdir, topology, macs=macs)
     return {
         "hostonly": network.interface_name(workdir),
         "netmask": str(topology.network.netmask),
         "nodes": {
             node.name: {
                 "mac": macs[node.name],
-                "seed": str(seeds[node.name].resolve()),
+                "seed": str(seeds[node.name]),
                 "cpus": _cpus(node),
                 "console": str(console_file(workdir, node.name).resolve()),
             }
@@ -101,14 +102,17 @@ def prepare(workdir: Workdir, topology: Topology, known: Mapping[str, str]) -> d
     check_names(workdir, topology.nodes, known)
     removed = remove_half_made(known)
     macs, kept = lab_macs(workdir, topology), []
+    seeds = seed_paths(workdir, topology, macs=macs)
     for machine in lab_machines(workdir):
         interrupted = known.get(machine.node) != machine.id
         why = INTERRUPTED if interrupted else None
-        if why := why or outdated(machine, topology, mac=macs.get(machine.node, "")):
+        mac, seed = macs.get(machine.node, ""), str(seeds.get(machine.node, ""))
+        if why := why or outdated(machine, topology, mac=mac, seed=seed):
             removed[machine.node] = why
             remove_machine(machine.id)
         else:
             kept.append(machine)
+    ensure_seeds(workdir, topology, macs=macs)
     interface = network.ensure_interface(workdir, topology)
     for machine in kept:
         if interface not in machine.hostonly and machine.state == "stopped":
@@ -118,7 +122,7 @@ def prepare(workdir: Workdir, topology: Topology, known: Mapping[str, str]) -> d
     return removed
 
 
-def outdated(machine: Machine, topology: Topology, *, mac: str) -> str | None:
+def outdated(machine: Machine, topology: Topology, *, mac: str, seed: str) -> str | None:
     """Why a machine must be made anew; None when it is as the topology wants it."""
     node = next((node for node in topology.nodes if node.name == machine.node), None)
     if node is None:
@@ -130,6 +134,7 @@ def outdated(machine: Machine, topology: Topology, *, mac: str) -> str | None:
         "memory": (machine.memory_mib, node.size.memory_mib),
         "CPUs": (machine.cpus, _cpus(node)),
         "address": ((machine.address, machine.mac), (str(node.address), mac)),
+        "keys": (machine.seed, seed),
     }
     changed = [what for what, (found, wanted) in pairs.items() if found != wanted]
     return f"its {changed[0]} changed" if changed else None
@@ -143,6 +148,7 @@ def clean(workdir: Workdir) -> None:
         remove_machine(machine.id)
     remove_half_made(known)
     network.remove_interface(workdir)
+    shutil.rmtree(seeds_folder(workdir), ignore_errors=True)
 
 
 def start(workdir: Workdir, names: Sequence[str]) -> None:
@@ -156,7 +162,8 @@ def halt(workdir: Workdir, names: Sequence[str]) -> None:
     wanted = {machine_name(workdir.lab, name) for name in names}
     running = {one.id: one for one in lab_machines(workdir) if one.name in wanted}
     for uuid in running:
-        vboxmanage("controlvm", uuid, "acpipowerbutton")
+        # One that ends by itself meanwhile refuses, and that is as well.
+        ask("controlvm", uuid, "acpipowerbutton")
 
     def all_off() -> bool:
         machines = [read_machine(uuid) for uuid in running]
@@ -167,7 +174,7 @@ def halt(workdir: Workdir, names: Sequence[str]) -> None:
             power_off(uuid)
 
 
-def console(workdir: Workdir, node: str) -> str:
+def read_console(workdir: Workdir, node: str) -> str:
     """The last lines that a node wrote to its serial console; empty before it was started."""
     try:
         text = console_file(workdir, node).read_text(encoding="utf-8", errors="replace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
@@ -21,14 +22,16 @@ ALLOWED_FILE = Path("/etc/vbox/networks.conf")
 ALLOWED = (IPv4Network("192.168.56.0/21"),)
 """What VirtualBox allows where that file is missing (its manual, 'Host-Only Networking')."""
 
+DHCP_PREFIX = "HostInterfaceNetworking-"
+"""What VirtualBox puts before an interface's name to name its network."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostOnly:
-    """A host-only interface: its name and address, and VirtualBox's name of its network."""
+    """A host-only interface: its name, and its address unless it has none."""
 
     name: str
     address: IPv4Interface | None
-    network: str
 
 
 def parse_interfaces(text: str) -> tuple[HostOnly, ...]:
@@ -39,7 +42,6 @@ def parse_interfaces(text: str) -> tuple[HostOnly, ...]:
             address=None
             if block["IPAddress"] == "0.0.0.0"
             else IPv4Interface(f"{block['IPAddress']}/{block['NetworkMask']}"),
-            network=block["VBoxNetworkName"],
         )
         for block in parse_blocks(text)
         if "VBoxNetworkName" in block
@@ -58,7 +60,12 @@ def parse_dhcp(text: str) -> dict[str, bool]:
 def parse_allowed(text: str) -> tuple[IPv4Network, ...]:
     """IPv4 ranges of a networks.conf: lines that begin with a star, several ranges to a line."""
     words = [word for line in re.findall(r"(?m)^\s*\*(.*)$", text) for word in line.split()]
-    return tuple(IPv4Network(word, strict=False) for word in words if ":" not in word)
+    ranges = []
+    for word in words:
+        # IPv6, and what VirtualBox does not understand either.
+        with suppress(ValueError):
+            ranges.append(IPv4Network(word, strict=False))
+    return tuple(ranges)
 
 
 def check_allowed(wanted: IPv4Network, *, file: Path = ALLOWED_FILE) -> None:
@@ -128,7 +135,7 @@ def ensure_interface(workdir: Workdir, topology: Topology) -> str:
     with held():
         for name, claim in claims_of(workdir).items():
             if claim.network != cidr:
-                _release(name, claim, workdir)
+                _release(name, claim)
         usable, claims = check_free(workdir, topology), load_claims()
         name = usable or _create()
         if usable is None or not _is_claimed(name, workdir, claims):
@@ -152,7 +159,7 @@ def remove_interface(workdir: Workdir) -> None:
     """Give up the lab's interface, and remove it if labctl made it and nobody else uses it."""
     with held():
         for name, claim in claims_of(workdir).items():
-            _release(name, claim, workdir)
+            _release(name, claim)
 
 
 def _is_claimed(name: str, workdir: Workdir, claims: Mapping[str, Claim]) -> bool:
@@ -189,16 +196,22 @@ def _configure(name: str, topology: Topology) -> None:
 def _silence_dhcp(name: str, *, remove: bool) -> None:
     """No DHCP beside the nodes' fixed addresses; a server of somebody else is only turned off."""
     servers = parse_dhcp(vboxmanage("list", "dhcpservers"))
-    on = servers.get(f"HostInterfaceNetworking-{name}")
+    on = servers.get(f"{DHCP_PREFIX}{name}")
     if on is not None and remove:
         vboxmanage("dhcpserver", "remove", f"--interface={name}")
     elif on:
         vboxmanage("dhcpserver", "modify", f"--interface={name}", "--disable")
 
 
-def _release(name: str, claim: Claim, workdir: Workdir) -> None:
-    present = [entry.name for entry in parse_interfaces(vboxmanage("list", "hostonlyifs"))]
-    used = any(name in machine.hostonly for machine in read_machines())
-    if claim.made and name in present and not used:
+def _release(name: str, claim: Claim) -> None:
+    """Forget a claim; the interface goes if it is still the one that labctl made, and unused."""
+    found = parse_interfaces(vboxmanage("list", "hostonlyifs"))
+    ours = claim.made and any(_is_as_claimed(one, claim) for one in found if one.name == name)
+    if ours and not any(name in machine.hostonly for machine in read_machines()):
         vboxmanage("hostonlyif", "remove", name)
     save_claims({key: one for key, one in load_claims().items() if key != name})
+
+
+def _is_as_claimed(interface: HostOnly, claim: Claim) -> bool:
+    # Names are given anew when the host restarts: another address is another interface.
+    return interface.address is None or str(interface.address.network) == claim.network

@@ -61,25 +61,50 @@ def make_virtualbox_box(
     scratch: Path,
     log: Path,
 ) -> None:
-    """Make the box `target` from a qcow2; `reference` becomes the name of the machine in it.
+    """Make the box `target` from a disk image; `reference` becomes the name of the machine in it.
 
     Writes below `scratch` first; `target` is there whole or not at all.  Errors: LabError when
     qemu-img fails or a disk is full.
     """
-    vmdk = scratch / DISK_FILE
+    appliance = make_appliance(
+        disk,
+        reference=reference,
+        role=role,
+        memory_mib=memory_mib,
+        cpus=cpus,
+        folder=scratch,
+        log=log,
+    )
+    write_file(scratch / "metadata.json", json.dumps({"provider": "virtualbox"}) + "\n")
+    write_file(scratch / "Vagrantfile", render_vagrantfile(reference))
+    files = [scratch / "metadata.json", scratch / "Vagrantfile", *appliance]
+    write_archive({file.name: file for file in files}, target=target)
+
+
+def make_appliance(
+    disk: Path,
+    *,
+    reference: str,
+    role: Role,
+    memory_mib: int,
+    cpus: int,
+    folder: Path,
+    log: Path,
+) -> list[Path]:
+    """Make what VirtualBox imports: the OVF, its manifest and its VMDK, in this order.
+
+    `disk` may have any format that qemu-img knows by itself.  Errors: ProcessError.
+    """
+    ovf, manifest, vmdk = folder / OVF_FILE, folder / MANIFEST_FILE, folder / DISK_FILE
     convert = ["qemu-img", "convert", "-O", "vmdk", "-o", "subformat=streamOptimized"]
     run([*convert, disk, vmdk], timeout=CONVERT_SECONDS, log=log, hint=QEMU_HINT)
     with vmdk.open("ab") as file:
         file.write(END_OF_STREAM)
     size = Disk(capacity=read_capacity(disk), file_bytes=vmdk.stat().st_size)
-    ovf = render_ovf(size, reference=reference, role=role, memory_mib=memory_mib, cpus=cpus)
-    write_file(scratch / OVF_FILE, ovf)
-    parts = [scratch / OVF_FILE, vmdk]
-    write_file(scratch / MANIFEST_FILE, render_manifest(parts))
-    write_file(scratch / "metadata.json", json.dumps({"provider": "virtualbox"}) + "\n")
-    write_file(scratch / "Vagrantfile", render_vagrantfile(reference))
-    names = ("metadata.json", "Vagrantfile", OVF_FILE, MANIFEST_FILE, DISK_FILE)
-    write_archive({name: scratch / name for name in names}, target=target)
+    text = render_ovf(size, reference=reference, role=role, memory_mib=memory_mib, cpus=cpus)
+    write_file(ovf, text)
+    write_file(manifest, render_manifest([ovf, vmdk]))
+    return [ovf, manifest, vmdk]
 
 
 def read_capacity(disk: Path) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl.virtualbox.host import find_problem, judge, parse_version
+from labctl.checks import Status
+from labctl.virtualbox.host import check_virtualbox, find_problem, judge, parse_version
 from labctl.virtualbox.messages import NO_DRIVER, NOT_INSTALLED
 
 RECORDED = Path(__file__).with_name("recorded")
@@ -62,7 +63,7 @@ def test_a_machine_without_virtualbox_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    problem = find_problem()
-    assert problem is not None
-    assert problem.message == NOT_INSTALLED
-    assert "--provider" in problem.hint
+    assert find_problem() == NOT_INSTALLED
+    (check,) = check_virtualbox()
+    assert check.status is Status.FAIL
+    assert "--provider" in (check.hint or "")

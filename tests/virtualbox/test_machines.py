@@ -11,10 +11,12 @@ import pytest
 
 from labctl.layout import resolve
 from labctl.model import Provider, Role, Size, Spec
+from labctl.sshkeys import ensure_keys
 from labctl.virtualbox.claims import Claim, save_claims
 from labctl.virtualbox.inventory import Machine, owns
-from labctl.virtualbox.machines import console, console_file, describe, lab_macs, outdated
+from labctl.virtualbox.machines import console_file, lab_macs, outdated, read_console, vagrant_data
 from labctl.virtualbox.removal import is_abandoned, is_master
+from labctl.virtualbox.seeds import render_network, seed_paths
 from labctl.workdir import Workdir
 
 SIZES = dict.fromkeys(Role, Size(memory_mib=2048, cpus=1))
@@ -29,6 +31,7 @@ JVB1 = Machine(
     cpus=1,
     mac=MAC,
     hostonly=("vboxnet0",),
+    seed="/x/.lab/demo/seeds/jvb1-1.iso",
     description="labctl image labctl-jvb-1",
     workdir="/x/.lab/demo",
     node="jvb1",
@@ -50,16 +53,18 @@ JVB1 = Machine(
         pytest.param(replace(JVB1, cpus=9), "its CPUs changed", id="CPUs"),
         pytest.param(replace(JVB1, address="10.0.0.6"), "its address changed", id="address"),
         pytest.param(replace(JVB1, mac="080027000000"), "its address changed", id="MAC"),
+        pytest.param(replace(JVB1, seed="/x/1.iso"), "its keys changed", id="seed"),
     ],
 )
 def test_what_makes_a_machine_outdated(found: Machine, why: str | None) -> None:
-    assert outdated(found, TOPOLOGY, mac=MAC) == why
+    assert outdated(found, TOPOLOGY, mac=MAC, seed=JVB1.seed) == why
 
 
 def test_more_cpus_than_the_host_has_are_no_difference() -> None:
     many = replace(TOPOLOGY.node("jvb1"), size=Size(2048, 4096))
     found = replace(JVB1, cpus=os.cpu_count() or 1)
-    assert outdated(found, replace(TOPOLOGY, nodes=(many,)), mac=MAC) is None
+    changed = replace(TOPOLOGY, nodes=(many,))
+    assert outdated(found, changed, mac=MAC, seed=JVB1.seed) is None
 
 
 def test_a_machine_is_a_labs_by_folder_and_name(tmp_path: Path) -> None:
@@ -82,26 +87,45 @@ def test_macs_are_virtualboxs_stable_and_of_one_folder(tmp_path: Path) -> None:
 
 def test_the_vagrantfile_is_told_all_that_it_needs(tmp_path: Path) -> None:
     workdir = Workdir.of("demo", root=tmp_path)
+    ensure_keys(workdir, TOPOLOGY)
     save_claims({"vboxnet3": Claim(str(workdir.path), "192.168.56.0/24", made=True)})
-    seeds = {node.name: tmp_path / f"{node.name}.iso" for node in TOPOLOGY.nodes}
-    told = describe(workdir, TOPOLOGY, seeds=seeds)
+    told = vagrant_data(workdir, TOPOLOGY)
     assert (told["hostonly"], told["netmask"]) == ("vboxnet3", "255.255.255.0")
     assert [*told["nodes"]] == ["jms", "jvb1", "jvb2"]
+    macs = lab_macs(workdir, TOPOLOGY)
     assert told["nodes"]["jvb1"] == {
-        "mac": lab_macs(workdir, TOPOLOGY)["jvb1"],
-        "seed": f"{tmp_path}/jvb1.iso",
+        "mac": macs["jvb1"],
+        "seed": str(seed_paths(workdir, TOPOLOGY, macs=macs)["jvb1"]),
         "cpus": 1,
         "console": f"{workdir.path}/logs/console-jvb1.log",
     }
 
 
+def test_a_seed_is_named_by_what_is_in_it(tmp_path: Path) -> None:
+    workdir = Workdir.of("demo", root=tmp_path)
+    ensure_keys(workdir, TOPOLOGY)
+    macs = lab_macs(workdir, TOPOLOGY)
+    before = seed_paths(workdir, TOPOLOGY, macs=macs)
+    assert before == seed_paths(workdir, TOPOLOGY, macs=macs)
+    (workdir.ssh / "nodes" / "jvb1" / "authorized_keys").write_text("another\n")
+    after = seed_paths(workdir, TOPOLOGY, macs={**macs, "jvb2": MAC})
+    assert [name for name in before if before[name] != after[name]] == ["jvb1", "jvb2"]
+
+
+def test_the_lab_adapter_is_found_by_its_mac_and_has_the_nodes_address() -> None:
+    text = render_network(TOPOLOGY.node("jvb1"), TOPOLOGY, mac=MAC)
+    assert "MACAddress=08:00:27:1a:2b:3c\n" in text
+    assert "Address=192.168.56.106/24\n" in text
+    assert "Gateway" not in text
+
+
 def test_a_console_is_its_last_lines(tmp_path: Path) -> None:
     workdir = Workdir.of("demo", root=tmp_path)
-    assert console(workdir, "jms") == ""
+    assert read_console(workdir, "jms") == ""
     workdir.logs.mkdir(parents=True)
     lines = [f"line {i}" for i in range(100)]
     console_file(workdir, "jms").write_bytes(b"\xff\n" + "\r\n".join(lines).encode())
-    assert console(workdir, "jms").splitlines() == lines[-40:]
+    assert read_console(workdir, "jms").splitlines() == lines[-40:]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from labctl.process import Result
+from labctl.vagrantcommand import describe_failure as vagrants_failure
 from labctl.virtualbox import messages
 from labctl.virtualbox.inventory import Machine, machine_of
 from labctl.virtualbox.manage import (
@@ -68,6 +69,7 @@ def test_a_machine_is_read_from_its_settings_and_extra_data() -> None:
         cpus=1,
         mac="0800271A2B3C",
         hostonly=("vboxnet0",),
+        seed="none",
         description="first line",
         workdir="/home/user/lab/.lab/demo",
         node="jms",
@@ -144,6 +146,14 @@ def test_a_known_failure_says_what_to_do() -> None:
 def test_the_reason_counts_more_than_the_warning_before_it() -> None:
     warned = Result(("VBoxManage",), 1, recorded("version-wrapped"), recorded("ipconfig-refused"))
     assert describe_failure(warned).message == messages.REFUSED.message
+
+
+def test_vagrants_words_around_virtualboxs_are_explained_too(tmp_path: Path) -> None:
+    said = "There was an error while executing `VBoxManage`, a CLI used by Vagrant\n\nStderr: "
+    error = vagrants_failure(said + HEARD["vt-x"], log=tmp_path)
+    assert (error.message, error.log) == (messages.TAKEN.message, tmp_path)
+    full = "docker: write /var/lib/docker: No space left on device"
+    assert "VirtualBox" not in vagrants_failure(full, log=tmp_path).message
 
 
 def test_an_unknown_failure_shows_its_own_words_without_progress_and_usage() -> None:

@@ -32,11 +32,11 @@ from labctl.workdir import Workdir
 
 RECORDED = Path(__file__).with_name("recorded")
 TOPOLOGY = resolve(Spec(lab="demo", provider=Provider.VIRTUALBOX))
-NET0 = HostOnly("vboxnet0", IPv4Interface("192.168.56.1/24"), "HostInterfaceNetworking-vboxnet0")
+NET0 = HostOnly("vboxnet0", IPv4Interface("192.168.56.1/24"))
 ELSEWHERE = replace(NET0, address=IPv4Interface("192.168.60.1/24"))
 WITHOUT = replace(NET0, address=None)
 WIDE = replace(NET0, address=IPv4Interface("192.168.56.1/21"))
-SERVER = Machine("7", "server", "running", 1, 1, "", ("vboxnet0",), "", "", "", "", "")
+SERVER = Machine("7", "server", "running", 1, 1, "", ("vboxnet0",), "", "", "", "", "", "")
 
 
 @pytest.fixture
@@ -57,7 +57,9 @@ def own_claim(workdir: Workdir) -> dict[str, Claim]:
 
 def test_interfaces_and_dhcp_are_read() -> None:
     assert parse_interfaces((RECORDED / "list-hostonlyifs.txt").read_text()) == (NET0,)
-    assert parse_dhcp((RECORDED / "list-dhcpservers.txt").read_text()) == {NET0.network: True}
+    assert parse_dhcp((RECORDED / "list-dhcpservers.txt").read_text()) == {
+        "HostInterfaceNetworking-vboxnet0": True
+    }
     assert parse_interfaces("") == ()
 
 
@@ -140,6 +142,7 @@ def test_a_damaged_list_of_claims_is_no_list(text: str) -> None:
     [
         ("* 10.0.0.0/8 192.168.0.0/16\n* 2001::/64\n", ["10.0.0.0/8", "192.168.0.0/16"]),
         ("# * 10.0.0.0/8\n*172.16.0.0/12\n", ["172.16.0.0/12"]),
+        ("* 10.0.0.0/8, nonsense\n", []),
         ("", []),
     ],
 )

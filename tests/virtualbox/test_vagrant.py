@@ -10,8 +10,8 @@ by a bridge of the same name.  Not executed at all: a machine that runs.
 
 from __future__ import annotations
 
-import json
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,13 +25,20 @@ from labctl.ssh import ensure_config
 from labctl.sshkeys import ensure_keys
 from labctl.vagrantcommand import describe_failure
 from labctl.virtualbox import machines, network
-from labctl.virtualbox.claims import load_claims
-from labctl.virtualbox.inventory import description_of, lab_machines, machine_name, read_machines
+from labctl.virtualbox.claims import Claim, load_claims, save_claims
+from labctl.virtualbox.inventory import (
+    description_of,
+    lab_machines,
+    list_names,
+    machine_name,
+    read_machines,
+)
 from labctl.virtualbox.manage import parse_extradata, parse_info
 from labctl.virtualbox.messages import DIED
-from labctl.virtualbox.removal import remove_masters
+from labctl.virtualbox.removal import remove_machine, remove_masters
+from labctl.virtualbox.seeds import seed_paths
 from labctl.vm.ovf import BASE_MAC
-from labctl.workdir import ROOT, Workdir, write_json
+from labctl.workdir import ROOT, Workdir
 from tests.virtualbox.box import VirtualBox
 from tests.virtualbox.conftest import REFERENCE, Box, need
 
@@ -78,6 +85,11 @@ class Lab:
         return done.stdout
 
     @property
+    def seeds(self) -> dict[str, Path]:
+        macs = machines.lab_macs(self.workdir, self.topology)
+        return seed_paths(self.workdir, self.topology, macs=macs)
+
+    @property
     def known(self) -> dict[str, str]:
         """The machine ids that Vagrant remembers."""
         files = self.workdir.vagrant.glob("machines/*/virtualbox/id")
@@ -94,6 +106,7 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
 def lab(virtualbox: VirtualBox, box: Box, patched: pytest.MonkeyPatch) -> Lab:
     """labctl's own preparations, then `vagrant up` of two nodes of one image."""
     need("vagrant")
+    need("xorriso")
     folder = virtualbox.folder
     patched.setenv("PATH", virtualbox.path)
     patched.setenv("XDG_STATE_HOME", str(folder / "state"))
@@ -106,10 +119,7 @@ def lab(virtualbox: VirtualBox, box: Box, patched: pytest.MonkeyPatch) -> Lab:
     ensure_keys(workdir, topology)
     ensure_config(workdir, topology)
     assert machines.prepare(workdir, topology, {}) == {}
-    seeds = {name: folder / f"{name}.iso" for name in NODES}
-    for seed in seeds.values():
-        seed.write_bytes(bytes(64 * 2048))
-    write_json(workdir.path / "machines.json", machines.describe(workdir, topology, seeds=seeds))
+    workdir.save_machines(machines.vagrant_data(workdir, topology))
     lab = Lab(workdir, topology, folder, virtualbox.path, "")
     lab.vagrant("box", "add", "--name", REFERENCE, str(box.file))
     virtualbox.log.write_text("")
@@ -168,7 +178,7 @@ def test_a_machine_is_what_the_topology_says(node: str, lab: Lab, virtualbox: Vi
         "nic3": "none",
         "uart1": "0x03f8,4",
         "uartmode1": f"file,{lab.workdir.logs}/console-{node}.log",
-        "SATA-1-0": f"{lab.folder}/{node}.iso",
+        "SATA-1-0": str(lab.seeds[node]),
     }.items() <= info.items(), info
     said = virtualbox.manage("getextradata", machine_name("demo", node), "enumerate")
     assert parse_extradata(said) == {
@@ -259,8 +269,8 @@ startvm) touch '{programs}/on' ;;
 controlvm) rm '{programs}/on' ;;
 showvminfo)
     [ ! -e '{programs}/on' ] || state='s/="poweroff"/="running"/'
-    '{virtualbox.programs}/VBoxManage' "$@" >'{programs}/shown' || exit $?
-    sed "${{state:-}}" '{programs}/shown'
+    '{virtualbox.programs}/VBoxManage' "$@" >"{programs}/shown.$$" || exit $?
+    sed "${{state:-}}" "{programs}/shown.$$"
     ;;
 *) exec '{virtualbox.programs}/VBoxManage' "$@" ;;
 esac
@@ -296,31 +306,79 @@ def test_what_does_not_fit_is_made_anew(lab: Lab) -> None:
     removed = machines.prepare(lab.workdir, changed, lab.known)
     assert removed == {"jvb1": "its memory changed"}
     assert machines.read_states(lab.workdir) == {"jms": "stopped"}
-    assert (lab.folder / "jvb1.iso").is_file()
+    assert lab.seeds["jvb1"].is_file()
 
 
-def test_a_machine_that_a_killed_call_left_is_removed(lab: Lab, virtualbox: VirtualBox) -> None:
-    name = machine_name("demo", "jms")
-    virtualbox.manage("setextradata", name, "labctl/image")
-    assert machines.prepare(lab.workdir, lab.topology, lab.known) == {
-        "jms": "an earlier run was interrupted"
+def test_what_killed_calls_left_is_removed(lab: Lab, virtualbox: VirtualBox) -> None:
+    (master,) = [one for one in read_machines() if one.name.startswith(REFERENCE)]
+    now = int(time.time() * 1000)
+    names = {"old": "temp_clone_1000000000000_1", "fresh": f"temp_clone_{now}_2"}
+    names["known"] = f"temp_clone_{now}_3"
+    for name in names.values():
+        # As Vagrant makes them, before it gives them their names.
+        linked = ("--snapshot", "base", "--options", "link")
+        virtualbox.manage("clonevm", master.id, "--register", "--name", name, *linked)
+    ids = {machine.name: machine.id for machine in read_machines()}
+    known = {"jms": lab.known["jms"], "jvb1": ids[names["known"]]}
+    assert machines.prepare(lab.workdir, lab.topology, known) == {
+        "jvb1": "an earlier run was interrupted"
     }
-    assert machines.read_states(lab.workdir) == {}
+    left = {machine.name for machine in read_machines()}
+    # A fresh one may be another lab's that is just being made.
+    assert left == {master.name, names["fresh"], "labctl-demo-jms"}
+    remove_machine(ids[names["fresh"]])
+
+
+def test_a_machine_whose_files_are_gone_is_forgotten(lab: Lab, virtualbox: VirtualBox) -> None:
+    virtualbox.manage("createvm", "--name", "lost", "--register")
+    (lost,) = [machine for machine in read_machines() if machine.name == "lost"]
+    virtualbox.inside("rm", "-r", virtualbox.folder / "machines" / "lost")
+    # VirtualBox's service notices when it starts anew.
+    service = virtualbox.inside("pgrep", "-x", "VBoxSVC").strip()
+    virtualbox.inside("sh", "-c", f"kill {service} && tail --pid={service} -f /dev/null")
+    assert list_names()[lost.id] == ""
+    known = {"jms": lab.known["jms"], "jvb1": lost.id}
+    assert machines.prepare(lab.workdir, lab.topology, known) == {"jvb1": "its files are gone"}
+    assert lost.id not in list_names()
+
+
+def test_after_the_hosts_restart_machines_follow_their_network(
+    lab: Lab, virtualbox: VirtualBox
+) -> None:
+    """Interfaces are gone then, and whoever comes first gets the old name."""
+    virtualbox.inside("ip", "link", "del", "vboxnet0")
+    virtualbox.inside("ip", "link", "add", "vboxnet0", "type", "bridge")
+    address = ("--ip", "192.168.60.1", "--netmask", "255.255.255.0")
+    virtualbox.manage("hostonlyif", "ipconfig", "vboxnet0", *address)
+    assert machines.prepare(lab.workdir, lab.topology, lab.known) == {}
+    assert settings_of(virtualbox, "jms")["hostonlyadapter2"] == "vboxnet1"
+    assert network.interface_name(lab.workdir) == "vboxnet1"
+    assert [*load_claims()] == ["vboxnet1"]
+
+
+def test_an_interface_that_is_another_one_now_stays(
+    lab: Lab, virtualbox: VirtualBox, tmp_path: Path
+) -> None:
+    other, claims = Workdir.of("other", root=tmp_path), load_claims()
+    claim = Claim(str(other.path), "192.168.56.0/24", made=True)
+    save_claims({**claims, "vboxnet0": claim})
+    network.remove_interface(other)
+    assert load_claims() == claims
+    assert "vboxnet0" in virtualbox.manage("list", "hostonlyifs")
 
 
 def test_cleaning_leaves_the_master_only_and_then_nothing(lab: Lab, virtualbox: VirtualBox) -> None:
-    lab.vagrant("up", "jvb1", "--provider", "virtualbox")
-    assert machines.read_states(lab.workdir) == {"jvb1": "stopped"}
+    assert machines.read_states(lab.workdir) == {"jms": "stopped"}
     machines.clean(lab.workdir)
     assert machines.read_states(lab.workdir) == {}
     assert "rror" not in lab.vagrant("destroy", "--force")
     assert lab.known == {}
-    assert virtualbox.manage("list", "hostonlyifs").strip() == ""
+    interfaces = network.parse_interfaces(virtualbox.manage("list", "hostonlyifs"))
+    assert [interface.name for interface in interfaces] == ["vboxnet0"]
     assert load_claims() == {}
     assert [one.name.rsplit("_", 2)[0] for one in read_machines()] == [REFERENCE]
     assert remove_masters(REFERENCE) == 1
     assert virtualbox.manage("list", "vms").strip() == ""
     left = [path for path in (lab.folder / "machines").rglob("*") if path.is_file()]
     assert not [path for path in left if path.stat().st_size > 1 << 20], left
-    assert (lab.folder / "jvb1.iso").is_file()
-    assert json.loads((lab.workdir.path / "machines.json").read_text())["hostonly"] == "vboxnet0"
+    assert not lab.seeds["jms"].parent.exists()
