@@ -20,7 +20,12 @@ BOX_SECONDS = 600.0
 VERSION = "1.0.0"
 """Of every box: another content has another name."""
 
-VAGRANT_ENV = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+VAGRANT_ENV = {
+    "VAGRANT_CHECKPOINT_DISABLE": "1",
+    "VAGRANT_NO_COLOR": "1",
+    # Boxes are nobody's project: no Vagrantfile of whatever folder this is takes part.
+    "VAGRANT_VAGRANTFILE": "labctl-has-none-here",
+}
 
 LIBVIRT_VAGRANTFILE = """\
 # frozen_string_literal: true
