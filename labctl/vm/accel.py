@@ -29,9 +29,12 @@ FORCE = "LABCTL_ACCELERATOR"
 """Environment variable that names an accelerator, for whoever knows better."""
 
 
+WORDS = {"kvm": "KVM", "tcg": "software emulation", "virtualbox": "VirtualBox"}
+
+
 @dataclass(frozen=True, slots=True)
 class Accelerator:
-    """What runs guests: `name` in QEMU's word (kvm, tcg), and why it was chosen.
+    """What runs guests: `name` is kvm, tcg or virtualbox; and why it was chosen.
 
     `patience` is how much longer than on hardware things may take; `boot_seconds` is the longest
     that a machine may need until ssh answers.
@@ -45,20 +48,24 @@ class Accelerator:
         return self.name == "kvm"
 
     @property
+    def emulated(self) -> bool:
+        return self.name == "tcg"
+
+    @property
     def patience(self) -> float:
-        return 1.0 if self.kvm else 8.0
+        return 8.0 if self.emulated else 1.0
 
     @property
     def boot_seconds(self) -> float:
-        return 60.0 if self.kvm else 300.0
+        return 300.0 if self.emulated else 60.0
 
     def cpus(self, wanted: int, *, machines: int) -> int:
         """Processors for one of so many machines: emulated ones take turns on this machine's."""
         cores = os.cpu_count() or 1
-        return min(wanted, cores if self.kvm else max(1, cores // machines))
+        return min(wanted, max(1, cores // machines) if self.emulated else cores)
 
     def __str__(self) -> str:
-        return "KVM" if self.kvm else "software emulation"
+        return WORDS[self.name]
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""A role baked in a virtual machine: Packer's qemu source on the base disk."""
+"""A role baked in a virtual machine by Packer, whatever runs the machine."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from labctl.bakeinput import BakeInput, save_input
 from labctl.model import Role
 from labctl.vm.accel import Accelerator
 from labctl.vm.seed import make_throwaway
-
-SOURCE = "qemu.role"
 
 NAMESERVER = "10.0.2.3"
 """QEMU's own forwarder in its user network; VirtualBox's NAT has it at the same address."""
@@ -36,16 +34,24 @@ class DiskBake:
 
 @dataclass(frozen=True, slots=True)
 class BakedDisk:
-    """What came of it: a disk (qcow2), and the versions of all packages in it."""
+    """What came of it: a disk that qemu-img can read, and the versions of all packages in it."""
 
     disk: Path
     versions: Mapping[str, str]
 
 
-def bake(job: DiskBake, *, scratch: Path, tell: Callable[[str], object]) -> BakedDisk:
-    """Bake one role's disk below `scratch`, an empty folder of ours; `tell` hears of each step.
+def build(
+    source: str,
+    job: DiskBake,
+    own: Mapping[str, str],
+    *,
+    scratch: Path,
+    tell: Callable[[str], object],
+) -> Path:
+    """Build one of Packer's sources; the folder in which it has left the machine.
 
-    Errors: LabError with the log's place and its last lines.
+    `own` are variables that this source needs beside those of all machines; `tell` hears of each
+    step.  Errors: LabError with the log's place and its last lines.
     """
     save_input(job.given, folder=scratch / "input")
     private = scratch / "private"
@@ -53,20 +59,18 @@ def bake(job: DiskBake, *, scratch: Path, tell: Callable[[str], object]) -> Bake
     seed, key, _ = make_throwaway(private, name=f"bake-{job.role}")
     variables = {
         **packer.common_variables(job.given, scratch=scratch),
-        "base": str(job.base),
         "machine": f"labctl-bake-{job.role}",
         "seed": str(seed),
         "ssh_key": str(key),
         "ssh_timeout": f"{job.accelerator.boot_seconds:.0f}s",
-        "accelerator": job.accelerator.name,
         "nameserver": NAMESERVER,
         "memory_mib": str(MEMORY_MIB),
+        **own,
     }
     seconds = packer.BAKE_SECONDS * job.accelerator.patience
     result = packer.build(
-        SOURCE, variables, scratch=scratch, log=job.log, keep=False, tell=tell, seconds=seconds
+        source, variables, scratch=scratch, log=job.log, keep=False, tell=tell, seconds=seconds
     )
     if result.code != 0:
         raise packer.bake_error(job.role, result, log=job.log)
-    disk = packer.output(scratch) / "machine" / "disk.qcow2"
-    return BakedDisk(disk, packer.load_installed(scratch))
+    return packer.output(scratch) / "machine"

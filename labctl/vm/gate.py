@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 from labctl.errors import LabError
 from labctl.model import Role
 from labctl.vm.accel import Accelerator
-from labctl.vm.guest import VIRTIO, Guest, Hardware, booted
+from labctl.vm.guest import Guest
 
 UNITS: Mapping[Role, tuple[str, ...]] = {
     Role.JMS: ("prosody", "nginx", "jicofo", "jitsi-videobridge2", "coturn", "nftables"),
@@ -41,27 +41,24 @@ class Passed:
     hardware: str
 
 
+def gate_name(role: Role) -> str:
+    """What a machine is called while it goes through the gate."""
+    return f"gate-{role}"
+
+
 def check_boots(
-    disk: Path,
-    role: Role,
-    *,
-    accelerator: Accelerator,
-    scratch: Path,
-    hardware: Hardware = VIRTIO,
+    machine: AbstractContextManager[Guest], role: Role, *, accelerator: Accelerator, hardware: str
 ) -> Passed:
-    """Boot a disk (qcow2), which is left as it is, and look at what runs.
+    """Boot a machine of a role's disk, called `gate_name`, and look at what runs.
 
     Errors: LabError with everything that is wrong, or with the console where it does not boot.
     """
-    name = f"gate-{role}"
-    with booted(
-        disk, name=name, accelerator=accelerator, scratch=scratch, hardware=hardware
-    ) as guest:
+    with machine as guest:
         problems = ask(guest, role, patience=accelerator.patience)
         if problems:
             lines = "".join(f"\n    {problem}" for problem in problems)
             raise LabError(f"The image of '{role}' boots, but is not right:{lines}")
-        return Passed(round(guest.boot_seconds, 1), str(accelerator), hardware.name)
+        return Passed(round(guest.boot_seconds, 1), str(accelerator), hardware)
 
 
 def ask(guest: Guest, role: Role, *, patience: float) -> list[str]:

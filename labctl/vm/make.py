@@ -18,11 +18,11 @@ from labctl.imagestore import BASE
 from labctl.model import Role
 from labctl.progress import Progress
 from labctl.tree import SCRATCH
-from labctl.vm.accel import Accelerator, find_accelerator
 from labctl.vm.archive import digest
-from labctl.vm.bake import DiskBake, bake
+from labctl.vm.bake import DiskBake
 from labctl.vm.disk import make_base_disk
 from labctl.vm.gate import check_boots
+from labctl.vm.hypervisor import Hypervisor, find_hypervisor
 from labctl.vm.inside import find_traces
 from labctl.vm.record import DISK, File, Record, folder_of, images_dir, save_record
 
@@ -39,11 +39,11 @@ DISK_HINT = "'labctl images prune' removes images that nobody uses; 'df -h' show
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where disks are made: this machine's Debian and accelerator, logs, and whom to tell."""
+    """Where disks are made: this machine's Debian and hypervisor, logs, and whom to tell."""
 
     mirror: debian.Mirror
     release: debian.Release
-    accelerator: Accelerator
+    hypervisor: Hypervisor
     logs: Path
     progress: Progress
 
@@ -62,9 +62,10 @@ def make_disks(
     check_space((BASE_BYTES if remake_base else 0) + ROLE_BYTES * min(len(roles), jobs))
     if any(plan.packages.needs_jitsi(role) for role in roles):
         jitsi.check_jitsi(plan.packages.repository)
-    accelerator = find_accelerator()
+    hypervisor = find_hypervisor()
+    accelerator = hypervisor.accelerator
     progress("images", f"virtual machines run by {accelerator}: {accelerator.why}")
-    site = Site(debian.load_mirror(), debian.load_release(), accelerator, logs, progress)
+    site = Site(debian.load_mirror(), debian.load_release(), hypervisor, logs, progress)
     if remake_base:
         _make_base(plan, site=site)
     in_parallel([partial(_make_role, plan, role, site=site) for role in roles], jobs=jobs)
@@ -111,14 +112,16 @@ def _make_role(plan: Plan, role: Role, *, site: Site) -> None:
         site.progress("images", message, node=role)
 
     with explained(log, hint=DISK_HINT), scratch_folder(SCRATCH) as scratch:
-        tell(f"baking in a virtual machine ({site.accelerator})")
+        hypervisor, accelerator = site.hypervisor, site.hypervisor.accelerator
+        tell(f"baking in a virtual machine ({accelerator})")
         given = BakeInput(role, plan.packages, site.mirror, site.release)
-        job = DiskBake(given, folder_of(plan.base) / DISK, site.accelerator, log)
-        baked = bake(job, scratch=scratch, tell=tell)
+        job = DiskBake(given, folder_of(plan.base) / DISK, accelerator, log)
+        baked = hypervisor.bake(job, scratch, tell)
         tell("looking through the disk and packing it")
         disk = pack(baked.disk, role=role, scratch=scratch, log=log)
         tell("booting it")
-        passed = check_boots(disk, role, accelerator=site.accelerator, scratch=scratch)
+        machine = hypervisor.boot(disk, role, accelerator, scratch)
+        passed = check_boots(machine, role, accelerator=accelerator, hardware=hypervisor.hardware)
         label = render_label(baked.versions, packages=plan.packages)
         record = Record(reference, role, _now(), _file(disk), label, boot=asdict(passed))
         _keep(disk, record)

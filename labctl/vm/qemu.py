@@ -1,0 +1,119 @@
+"""Machines that QEMU itself runs for a short time; they end with the thread that started them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl import process
+from labctl.vm.accel import QEMU, Accelerator
+from labctl.vm.guest import MEMORY_MIB, Guest, make_start, wait_guest
+from labctl.waiting import Deadline, wait_until
+
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What a machine is made of, as options of QEMU."""
+
+    name: str
+    disk: Sequence[str]
+    card: str
+    firmware: Sequence[str] = ()
+
+
+VIRTIO = Hardware("virtio", ("-device", "virtio-blk-pci,drive=disk"), "virtio-net-pci")
+VIRTUALBOX_LIKE = Hardware(
+    "ahci and e1000",
+    ("-device", "ahci,id=sata", "-device", "ide-hd,drive=disk,bus=sata.0"),
+    "e1000",
+)
+"""What VirtualBox gives a machine of our box, as near as QEMU has it."""
+
+
+@contextmanager
+def booted(
+    disk: Path,
+    *,
+    name: str,
+    accelerator: Accelerator,
+    scratch: Path,
+    hardware: Hardware = VIRTIO,
+) -> Iterator[Guest]:
+    """Boot a disk (qcow2, or .vmdk), which is left as it is; the machine is gone at the end.
+
+    `scratch` is an existing folder.  Errors: those of `wait_guest`.
+    """
+    start = make_start(name, scratch=scratch)
+    overlay = start.folder / "overlay.qcow2"
+    form = "vmdk" if disk.suffix == ".vmdk" else "qcow2"
+    create = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", form, "-b", str(disk.resolve())]
+    process.run([*create, overlay], timeout=60)
+    command = qemu_command(
+        overlay,
+        seed=start.seed,
+        port=start.port,
+        console=start.console,
+        accelerator=accelerator,
+        hardware=hardware,
+    )
+    # A labctl that is killed leaves no machine behind.
+    wrapped = ["setpriv", "--pdeathsig", "KILL", *command]
+    pid = process.spawn(wrapped, log=start.folder / "qemu.log")
+    try:
+        yield wait_guest(start, accelerator=accelerator, alive=lambda: _alive(pid), disk=disk)
+    finally:
+        _stop(pid)
+
+
+def qemu_command(
+    disk: Path,
+    *,
+    seed: Path,
+    port: int,
+    console: Path,
+    accelerator: Accelerator,
+    hardware: Hardware,
+) -> list[str | Path]:
+    """QEMU's command line for a disk (qcow2) and a seed, ssh forwarded to a port on loopback."""
+    speed = "host" if accelerator.kvm else "qemu64"
+    threads = "" if accelerator.kvm else ",thread=multi"
+    return [
+        *(QEMU, "-machine", "pc", "-accel", f"{accelerator.name}{threads}", "-cpu", speed),
+        *("-smp", "1", "-m", str(MEMORY_MIB), "-display", "none", "-nodefaults", "-no-reboot"),
+        *("-drive", f"file={disk},if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap"),
+        *hardware.disk,
+        *("-drive", f"file={seed},media=cdrom,format=raw,readonly=on"),
+        *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"),
+        *("-device", f"{hardware.card},netdev=net", "-device", "virtio-rng-pci"),
+        *("-serial", f"file:{console}"),
+        *hardware.firmware,
+    ]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def _stop(pid: int) -> None:
+    """Kill our child and take its entry out of the process table."""
+
+    def gone() -> bool:
+        try:
+            return os.waitpid(pid, os.WNOHANG)[0] == pid
+        except ChildProcessError:
+            return True
+
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    # Its threads end one after another; until then there is nothing to take.
+    wait_until(gone, deadline=Deadline.after(STOP_SECONDS), interval=0.05)

@@ -1,0 +1,18 @@
+"""Packer's qemu source: it boots a copy of the base disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from labctl import packer
+from labctl.vm.bake import BakedDisk, DiskBake, build
+
+SOURCE = "qemu.role"
+
+
+def bake(job: DiskBake, scratch: Path, tell: Callable[[str], object]) -> BakedDisk:
+    """Bake one role's disk below `scratch`, an empty folder of ours; see `build`."""
+    own = {"base": str(job.base), "accelerator": job.accelerator.name}
+    machine = build(SOURCE, job, own, scratch=scratch, tell=tell)
+    return BakedDisk(machine / "disk.qcow2", packer.load_installed(scratch))
