@@ -119,8 +119,9 @@ DISKS = (
         "xorriso", ("xorriso",), "makes the disc that tells a node who it is", version=("-version",)
     ),
 )
+QEMU = Need("qemu-system-x86_64", ("qemu-system-x86",), "runs virtual machines")
 LIBVIRT = (
-    Need("qemu-system-x86_64", ("qemu-system-x86",), "runs virtual machines"),
+    QEMU,
     Need("libvirtd", ("libvirt-daemon-system",), "keeps the virtual machines"),
     Need(
         "libvirt's QEMU driver",

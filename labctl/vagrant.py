@@ -84,10 +84,11 @@ class VagrantMachines:
         wanted = self._select(nodes)
         wait_unlocked(self._lock, deadline=Deadline.after(ORPHAN_SECONDS))
         ensure_keys(self._workdir, self._topology)
-        ensure_config(self._workdir, self._topology)
         self._prepare(progress)
         self._workdir.save_machines(self._facts.vagrant_data(self._workdir, self._topology))
+        # From here on, the ssh configuration's time to connect included.
         set_patience(self._workdir.patience)
+        ensure_config(self._workdir, self._topology)
         # Before any packet goes to a lab address.
         addresses, network = [node.address for node in wanted], self._topology.network
         if self._capabilities.network_first:
@@ -134,7 +135,6 @@ class VagrantMachines:
             progress("machines", f"removed: {why}", node=name)
         if removed:
             close_masters(self._workdir)
-            ensure_config(self._workdir, self._topology)
 
     def _start(self, wanted: Sequence[Node], *, progress: Progress) -> None:
         """Start what is stopped and let Vagrant make what is missing."""

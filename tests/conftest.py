@@ -12,8 +12,8 @@ import pytest
 
 from labctl.waiting import set_patience
 
-PROGRAMS = ("programs", "engine", "lab")
-SOCKETS = ("sockets", "engine", "lab")
+PROGRAMS = ("programs", "engine", "lab", "vm")
+SOCKETS = ("sockets", "engine", "lab", "vm")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -64,7 +64,7 @@ def _state_apart(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Unit tests keep their hands off the user's state directory."""
-    if is_marked(request, ("lab",)):
+    if is_marked(request, ("lab", "vm")):
         return
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 

@@ -1,17 +1,48 @@
 """For bin/test: makes the machine ready for labs, and leaves it as it was found.
 
-`start` installs and starts what labs need and prints 'started' if the engine was not running
-before; `stop` stops an engine that labctl started.
+`start PROVIDER ...` installs and starts what the tests of these providers need and prints the names
+of those whose daemon did not run before; `stop NAME ...` stops those daemons again.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from labctl.engine import ask_engine, ensure_engine, stop_engine
+from labctl import engine, hostneeds
 from labctl.errors import LabError
 from labctl.host import ensure_host
-from labctl.hostneeds import DOCKER
+from labctl.hostneeds import Need
+from labctl.libvirt import daemon
+from labctl.progress import Progress
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What the tests of a provider need, and the daemon that answers for it."""
+
+    needs: tuple[Need, ...]
+    runs: Callable[[], bool]
+    start: Callable[[Progress], object]
+    stop: Callable[[], object]
+
+
+PROVIDERS: Mapping[str, Tested] = {
+    # Disks are baked and booted in every run, without libvirt.
+    "docker": Tested(
+        (*hostneeds.DOCKER, hostneeds.QEMU, *hostneeds.DISKS),
+        lambda: engine.ask_engine().engine is not None,
+        engine.ensure_engine,
+        engine.stop_engine,
+    ),
+    "libvirt": Tested(
+        hostneeds.LIBVIRT,
+        lambda: daemon.answers() is None,
+        daemon.ensure_daemon,
+        daemon.stop_daemons,
+    ),
+}
 
 
 def tell(phase: str, message: str, *, node: str | None = None) -> None:
@@ -19,19 +50,22 @@ def tell(phase: str, message: str, *, node: str | None = None) -> None:
     print(f"{phase}: {message}", file=sys.stderr)
 
 
-def start() -> None:
-    ensure_host(DOCKER, progress=tell)
-    ran = ask_engine().engine is not None
-    ensure_engine(tell)
-    print("ran" if ran else "started")
+def start(name: str) -> None:
+    tested = PROVIDERS[name]
+    ensure_host(tested.needs, progress=tell)
+    ran = tested.runs()
+    tested.start(tell)
+    if not ran:
+        print(name, flush=True)
 
 
-def main(verb: str) -> int:
+def main(verb: str, names: list[str]) -> int:
     try:
-        if verb == "start":
-            start()
-        else:
-            stop_engine()
+        for name in names:
+            if verb == "start":
+                start(name)
+            else:
+                PROVIDERS[name].stop()
     except LabError as error:
         for line in (error.message, error.hint and f"Hint: {error.hint}", error.log):
             if line:
@@ -42,4 +76,4 @@ def main(verb: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -134,6 +134,14 @@ def test_order(make: Make, states: dict[str, str], network_first: bool, order: l
     assert machines.said == order
 
 
+def test_patience_counts_from_the_first_connection_on(make: Make) -> None:
+    machines = make({"jms": "running", "jvb1": "running"})
+    machines.up()
+    workdir = machines._workdir
+    assert workdir.patience == 5.0
+    assert "ConnectTimeout 25\n" in workdir.ssh_config.read_text()
+
+
 def test_a_node_that_never_answers_ssh_shows_its_console(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,4 +18,4 @@ def test_a_row_says_for_whom_it_is(provider: Provider) -> None:
 def test_a_provider_without_a_row_is_refused_with_what_there_is(provider: Provider) -> None:
     with pytest.raises(LabError, match=f"'{provider}' is not supported yet") as caught:
         facts_of(provider)
-    assert caught.value.hint == "Available: 'docker', 'libvirt', 'virtualbox'."
+    assert caught.value.hint == f"Available: {', '.join(map(repr, map(str, TABLE)))}."

@@ -154,13 +154,16 @@ def test_a_tree_without_a_lab_says_so(tmp_path: Path) -> None:
 @pytest.mark.engine
 @pytest.mark.slow
 @needs_vagrant
+@pytest.mark.parametrize("machines", [None, {}], ids=["no machines.json", "as docker has it"])
 def test_plain_vagrant_lists_the_nodes_of_the_current_lab(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machines: dict[str, str] | None
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     topology = resolve(Spec(lab="demo", jvbs=2, visitors=9))
     workdir = Workdir.of("demo", root=tmp_path)
     workdir.save_topology(topology.with_images(dict.fromkeys(Role, "none")))
+    if machines is not None:
+        workdir.save_machines(machines)
     ensure_keys(workdir, topology)
     ensure_config(workdir, topology)
     (tmp_path / ".lab" / "current").symlink_to("demo")

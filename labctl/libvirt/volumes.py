@@ -11,7 +11,7 @@ from labctl import process
 from labctl.errors import LabError
 from labctl.libvirt.virsh import ask, virsh
 from labctl.model import Node, Provider
-from labctl.vm.boxes import registered
+from labctl.vm.boxes import VERSION, registered
 from labctl.vm.seed import identity, make_seed
 from labctl.workdir import Workdir, state_dir, write_file
 
@@ -45,16 +45,9 @@ def volume_names() -> set[str]:
     return {line.split()[0] for line in virsh("vol-list", POOL).splitlines() if line.strip()}
 
 
-def base_volume(reference: str) -> str | None:
-    """The name by which vagrant-libvirt looks for a box's disk in the pool, None without a box.
-
-    A box without a version is told apart by the time of its file (`HandleBoxImage`).
-    """
-    folder = registered(reference, Provider.LIBVIRT)
-    if folder is None:
-        return None
-    changed = int((folder / "box.img").stat().st_mtime)
-    return f"{reference}_vagrant_box_image_0_{changed}_box.img"
+def base_volume(reference: str) -> str:
+    """The name by which vagrant-libvirt looks for a box's disk in the pool (`HandleBoxImage`)."""
+    return f"{reference}_vagrant_box_image_{VERSION}_box.img"
 
 
 def ensure_base(reference: str, *, used: set[str]) -> None:
@@ -64,7 +57,7 @@ def ensure_base(reference: str, *, used: set[str]) -> None:
     whole the next time.  `used` are volumes that machines stand on.  Errors: LabError.
     """
     name, folder = base_volume(reference), registered(reference, Provider.LIBVIRT)
-    if name is None or folder is None:
+    if folder is None:
         raise LabError(f"Vagrant has no box '{reference}'.", hint="'labctl build' makes it.")
     there = name in volume_names()
     if there and (name in used or _mark(name).is_file()):
@@ -79,13 +72,11 @@ def ensure_base(reference: str, *, used: set[str]) -> None:
 
 
 def forget_base(reference: str) -> None:
-    """Remove the base volumes of an image, whenever they were made."""
-    if ask("pool-info", POOL).code != 0:
-        return
-    for name in volume_names():
-        if name.startswith(f"{reference}_vagrant_box_image_"):
-            virsh("vol-delete", name, "--pool", POOL)
-            _mark(name).unlink(missing_ok=True)
+    """Remove the base volume of an image."""
+    name = base_volume(reference)
+    if ask("pool-info", POOL).code == 0:
+        remove_volumes({name})
+    _mark(name).unlink(missing_ok=True)
 
 
 def seed_name(lab: str, node: str) -> str:

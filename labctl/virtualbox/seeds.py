@@ -14,7 +14,27 @@ from labctl.model import Node, Topology
 from labctl.vm.seed import identity, make_seed
 from labctl.workdir import Workdir
 
-NETWORK_FILE = "lab.network"
+LAB_FILE, NAT_FILE = "10-lab.network", "50-nat.network"
+"""systemd-networkd's files, in the order in which it looks for one that matches an adapter."""
+
+NAT_NETWORK = """\
+[Match]
+Type=ether
+
+[Network]
+DHCP=ipv4
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+
+[DHCPv4]
+ClientIdentifier=mac
+UseRoutes=no
+UseGateway=no
+UseDNS=no
+UseNTP=no
+UseHostname=no
+"""
+"""For VirtualBox's own adapter: an address, but no way out.  A lab sends nothing there."""
 
 
 def seeds_folder(workdir: Workdir) -> Path:
@@ -62,7 +82,8 @@ def _files(
 ) -> dict[str, tuple[bytes, int]]:
     network = render_network(node, topology, mac=macs[node.name])
     keys = identity(workdir.ssh / "nodes" / node.name, name=node.name)
-    return {**keys, NETWORK_FILE: (network.encode(), 0o644)}
+    files = {LAB_FILE: network, NAT_FILE: NAT_NETWORK}
+    return {**keys, **{name: (text.encode(), 0o644) for name, text in files.items()}}
 
 
 def _digest(files: Mapping[str, tuple[bytes, int]]) -> str:

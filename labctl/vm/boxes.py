@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from labctl import process
 from labctl.errors import LabError
@@ -13,9 +14,18 @@ from labctl.model import Provider
 from labctl.vm.archive import digest, write_archive
 from labctl.vm.disk import SIZE_MIB
 from labctl.vm.record import DISK, File, Record, folder_of, save_record
+from labctl.workdir import write_json
 
 BOX_SECONDS = 600.0
-VAGRANT_ENV = {"VAGRANT_CHECKPOINT_DISABLE": "1", "VAGRANT_NO_COLOR": "1"}
+VERSION = "1.0.0"
+"""Of every box: another content has another name."""
+
+VAGRANT_ENV = {
+    "VAGRANT_CHECKPOINT_DISABLE": "1",
+    "VAGRANT_NO_COLOR": "1",
+    # Boxes are nobody's project: no Vagrantfile of whatever folder this is takes part.
+    "VAGRANT_VAGRANTFILE": "labctl-has-none-here",
+}
 
 LIBVIRT_VAGRANTFILE = """\
 # frozen_string_literal: true
@@ -53,18 +63,31 @@ def register(record: Record, provider: Provider, *, log: Path) -> Record:
     One of the same name is replaced: a registration that was cut off is no obstacle.
     """
     box = box_file(record, provider)
-    add = ["vagrant", "box", "add", "--force", "--provider", provider, "--name", record.reference]
+    file = File(box.name, box.stat().st_size, digest(box))
+    catalogue = box.with_suffix(".json")
+    write_json(catalogue, _catalogue(record.reference, provider, box=box, sha256=file.sha256))
     process.run(
-        [*add, box],
+        ["vagrant", "box", "add", "--force", "--provider", provider, catalogue],
         env=VAGRANT_ENV,
         log=log,
         timeout=BOX_SECONDS,
         hint="'labctl build' tries again; 'df -h' shows whether the disk is full.",
     )
-    file = File(box.name, box.stat().st_size, digest(box))
+    catalogue.unlink()
     noted = replace(record, boxes={**record.boxes, str(provider): file})
     save_record(noted)
     return noted
+
+
+def _catalogue(reference: str, provider: Provider, *, box: Path, sha256: str) -> dict[str, Any]:
+    """What Vagrant wants to know of a box that has a version; it compares the checksum."""
+    there = {
+        "name": str(provider),
+        "url": box.resolve().as_uri(),
+        "checksum_type": "sha256",
+        "checksum": sha256,
+    }
+    return {"name": reference, "versions": [{"version": VERSION, "providers": [there]}]}
 
 
 def registered(reference: str, provider: Provider) -> Path | None:

@@ -174,12 +174,18 @@ def _alive(pid: int) -> bool:
 
 
 def _stop(pid: int) -> None:
+    """Kill our child and take its entry out of the process table."""
+
+    def gone() -> bool:
+        try:
+            return os.waitpid(pid, os.WNOHANG)[0] == pid
+        except ChildProcessError:
+            return True
+
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not _alive(pid), deadline=Deadline.after(STOP_SECONDS), interval=0.05)
-    # Our own child: its entry in the process table goes with this.
-    with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    # Its threads end one after another; until then there is nothing to take.
+    wait_until(gone, deadline=Deadline.after(STOP_SECONDS), interval=0.05)
 
 
 def _tail(log: Path) -> str:

@@ -52,6 +52,7 @@ if [ -e /etc/resolv.conf.labctl-bake ]; then
     # A virtual machine; in a container name server and host name come from outside.
     mv /etc/resolv.conf.labctl-bake /etc/resolv.conf
     : > /etc/hostname
+    echo '127.0.0.1 localhost' > /etc/hosts
 fi
 
 # What only the bake needed.  The mirror stays, for `apt install` on a node; its password goes.

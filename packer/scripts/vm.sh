@@ -3,11 +3,10 @@
 # Runs as root inside the base tree of the libvirt and VirtualBox providers only.
 set -eu
 
-# One address by DHCP on the first NIC, under the name and lease of its MAC.  A seed may say
-# otherwise (see below).  networkd, because ifupdown takes seconds that emulation multiplies.
+# An address by DHCP, under the lease of the MAC.  A seed may say otherwise (see below).  networkd, because ifupdown takes seconds that emulation multiplies.
 cat > /etc/systemd/network/90-labctl.network <<'CONF'
 [Match]
-Name=eth0
+Type=ether
 
 [Network]
 DHCP=ipv4
@@ -41,8 +40,11 @@ cat > /usr/local/lib/labctl/seed <<'CONF'
 set -eu
 seed=/etc/ssh/lab
 if [ -s $seed/hostname ]; then
-    cp $seed/hostname /etc/hostname
-    hostname -F /etc/hostname
+    name=$(cat $seed/hostname)
+    echo "$name" > /etc/hostname
+    hostname "$name"
+    # Until `up` has placed the lab's own file; sudo looks its host up.
+    grep -qw "$name" /etc/hosts || echo "127.0.1.1 $name" >> /etc/hosts
 fi
 mkdir -p /run/systemd/network
 for file in $seed/*.network; do

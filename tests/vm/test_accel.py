@@ -52,7 +52,7 @@ def test_a_boot_sector_is_one() -> None:
 
 
 def test_emulated_machines_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accel.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     assert [TCG.cpus(2, machines=count) for count in (1, 2, 3, 9)] == [2, 2, 1, 1]
     assert [KVM.cpus(count, machines=9) for count in (1, 2, 8)] == [1, 2, 4]
 

@@ -1,0 +1,71 @@
+"""One image of a virtual machine, baked and booted for the tests of this folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from labctl.hostneeds import DISKS, QEMU
+from labctl.images import ensure_images
+from labctl.model import Packages, PackageSource, Provider, Role
+from labctl.vm.record import DISK, Record, folder_of, load_record
+from labctl.vm.store import DiskStore
+from tests.prepare import tell
+
+LIBVIRT = DiskStore(Provider.LIBVIRT)
+ROLE = Role.JVB
+
+
+@dataclass(frozen=True)
+class Homes:
+    """Where images and boxes are kept in these tests, apart from the user's."""
+
+    data: Path
+    vagrant: Path
+
+    def use(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("XDG_DATA_HOME", str(self.data))
+        monkeypatch.setenv("VAGRANT_HOME", str(self.vagrant))
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
+    folder = tmp_path_factory.mktemp("images")
+    yield Homes(folder / "data", folder / "vagrant")
+    # A gigabyte that pytest would keep for three more runs.
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def baked(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The reference of the bridge's image on stand-ins, made here and now, as `build` makes it.
+
+    Base disk, Packer's bake, look inside, boot gate, libvirt box: three to five minutes.
+    """
+    lacking = [need.name for need in (QEMU, *DISKS) if need.find() is None]
+    lacking += [name for name in ("packer", "vagrant", "mmdebstrap") if not shutil.which(name)]
+    if lacking:
+        pytest.skip(f"not installed: {', '.join(lacking)}")
+    packages = Packages(source=PackageSource.STAND_INS)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        homes.use(monkeypatch)
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        cache = tmp_path_factory.mktemp("cache")
+        return ensure_images([ROLE], packages, store=LIBVIRT, progress=tell, cache=cache)[ROLE]
+
+
+@pytest.fixture
+def record(baked: str, homes: Homes, monkeypatch: pytest.MonkeyPatch) -> Record:
+    """The image's record; the test sees the store that holds it."""
+    homes.use(monkeypatch)
+    return load_record(baked)
+
+
+@pytest.fixture
+def disk(record: Record) -> Path:
+    """The image's disk, a packed qcow2."""
+    return folder_of(record.reference) / DISK

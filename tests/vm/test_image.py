@@ -1,0 +1,150 @@
+"""An image of a virtual machine, really made and really booted; what must not pass does not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from labctl.errors import LabError
+from labctl.model import Provider
+from labctl.vm.accel import Accelerator, find_accelerator
+from labctl.vm.boxes import box_file, registered
+from labctl.vm.disk import ROOT_OFFSET
+from labctl.vm.gate import check_boots
+from labctl.vm.guest import VIRTUALBOX_LIKE, booted
+from labctl.vm.inside import find_traces
+from labctl.vm.make import MOST_BYTES
+from labctl.vm.record import Record, folder_of, load_records
+from labctl.vm.store import DiskStore
+from tests.prepare import tell
+from tests.vm.conftest import LIBVIRT, ROLE
+
+pytestmark = pytest.mark.engine
+VIRTUALBOX = DiskStore(Provider.VIRTUALBOX)
+
+
+def qemu_img(*words: str | Path) -> str:
+    return subprocess.run(["qemu-img", *words], check=True, capture_output=True, text=True).stdout
+
+
+def test_it_is_an_image_because_it_has_booted(record: Record) -> None:
+    assert record.boot["boot_seconds"] > 0
+    assert record.boot["accelerator"] == str(find_accelerator())
+    assert 100_000_000 < record.disk.bytes <= MOST_BYTES
+    packages = LIBVIRT.packages(record.reference)
+    assert packages["jitsi-videobridge2"].stand_in
+    assert record.reference in LIBVIRT.local()
+    assert LIBVIRT.verify(record.reference) == []
+
+
+def test_vagrant_has_the_libvirt_box(record: Record, disk: Path) -> None:
+    folder = registered(record.reference, Provider.LIBVIRT)
+    assert folder is not None
+    metadata = json.loads((folder / "metadata.json").read_text())
+    assert metadata == {"provider": "libvirt", "format": "qcow2", "virtual_size": 8}
+    assert (folder / "box.img").read_bytes() == disk.read_bytes()
+
+
+def test_its_disk_holds_files_and_no_more(disk: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "disk.raw"
+    qemu_img("convert", "-S", "64k", "-O", "raw", disk, raw)
+    assert find_traces(raw, scratch=tmp_path / "clean") == []
+    # The same look finds what is put there.
+    (tmp_path / "key").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    write = f"write {tmp_path / 'key'} /etc/ssh/ssh_host_ed25519_key"
+    image = f"{raw}?offset={ROOT_OFFSET}"
+    subprocess.run(["/usr/sbin/debugfs", "-w", "-R", write, image], check=True, capture_output=True)
+    assert find_traces(raw, scratch=tmp_path / "dirty") == [
+        "ssh host keys: /etc/ssh/ssh_host_ed25519_key",
+        "private keys or passwords: /etc/ssh/ssh_host_ed25519_key",
+    ]
+    raw.unlink()
+
+
+def test_the_virtualbox_box_has_the_same_disk_which_boots_on_such_hardware(
+    record: Record, disk: Path, tmp_path: Path
+) -> None:
+    assert record.reference not in VIRTUALBOX.local()
+    plan_roles = {ROLE: record.reference}
+    VIRTUALBOX._make_box(plan_roles[ROLE], ROLE, logs=tmp_path, progress=tell)
+    assert record.reference in VIRTUALBOX.local() & LIBVIRT.local()
+    assert VIRTUALBOX.verify(record.reference) == []
+    with tarfile.open(box_file(record, Provider.VIRTUALBOX)) as archive:
+        archive.extractall(tmp_path / "box", filter="data")
+    (vmdk,) = (tmp_path / "box").glob("*.vmdk")
+    assert "streamOptimized" in qemu_img("info", vmdk)
+    qemu_img("compare", disk, vmdk)
+    passed = check_boots(
+        vmdk, ROLE, accelerator=find_accelerator(), scratch=tmp_path, hardware=VIRTUALBOX_LIKE
+    )
+    assert passed.hardware == "ahci and e1000"
+
+
+def test_a_disk_without_the_roles_units_does_not_pass(record: Record, tmp_path: Path) -> None:
+    (base,) = (entry for entry in load_records() if entry.role == "base")
+    disk = folder_of(base.reference) / base.disk.name
+    with pytest.raises(LabError) as caught:
+        check_boots(disk, ROLE, accelerator=find_accelerator(), scratch=tmp_path)
+    assert caught.value.message == (
+        "The image of 'jvb' boots, but is not right:\n    there is no unit 'jitsi-videobridge2'"
+    )
+
+
+class Impatient(Accelerator):
+    """One that gives a machine a few seconds."""
+
+    @property
+    def boot_seconds(self) -> float:
+        return 4.0
+
+
+def test_a_disk_that_does_not_boot_is_told_with_its_console(tmp_path: Path) -> None:
+    disk = tmp_path / "empty.qcow2"
+    qemu_img("create", "-q", "-f", "qcow2", disk, "64M")
+    accelerator = find_accelerator()
+    with (
+        pytest.raises(LabError, match="'x' did not answer ssh within 4 s") as caught,
+        booted(
+            disk,
+            name="x",
+            accelerator=Impatient(accelerator.name, ""),
+            scratch=tmp_path,
+        ),
+    ):
+        pytest.fail("it cannot boot")
+    assert caught.value.hint == f"Its disk is '{disk}'."
+
+
+def test_a_machine_goes_with_its_test(record: Record, disk: Path, tmp_path: Path) -> None:
+    name = f"gone-{time.monotonic_ns()}"
+    with (
+        pytest.raises(KeyboardInterrupt),
+        booted(disk, name=name, accelerator=find_accelerator(), scratch=tmp_path) as guest,
+    ):
+        assert guest.run("hostname").output.strip() == name
+        assert guest.run("test -w /etc/ssh/lab/hostname", check=False).code != 0
+        raise KeyboardInterrupt
+    running = subprocess.run(["pgrep", "-f", f"guest-{name}"], capture_output=True)
+    assert running.returncode == 1
+
+
+def test_a_damaged_disk_is_noticed(record: Record, disk: Path) -> None:
+    with disk.open("r+b") as file:
+        file.seek(record.disk.bytes // 2)
+        byte = file.read(1)
+        file.seek(-1, 1)
+        file.write(bytes([byte[0] ^ 1]))
+    try:
+        assert LIBVIRT.verify(record.reference) == [
+            f"'{disk}' is not what was made: its SHA-256 is another."
+        ]
+    finally:
+        with disk.open("r+b") as file:
+            file.seek(record.disk.bytes // 2)
+            file.write(byte)
+    assert LIBVIRT.verify(record.reference) == []

@@ -1,0 +1,128 @@
+"""A lab of virtual machines, end to end, as a user goes: build, up, look, verify, halt, destroy.
+
+JMS and one bridge with two visitor Prosodies, real systemd on real kernels.  The tests share one
+lab and go in this order; without KVM all of it is emulated, which takes a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from labctl.errors import LabError
+from labctl.libvirt import volumes
+from labctl.libvirt.domains import domain_name, read_domains, read_states
+from labctl.libvirt.machines import clean
+from labctl.libvirt.network import check_free, network_name, read_networks
+from labctl.libvirt.virsh import virsh
+from labctl.workdir import Workdir
+from tests.lab.conftest import ROOT, Lab
+
+pytestmark = pytest.mark.vm
+
+NAME = "vmtest"
+WISHES = (
+    *("--provider", "libvirt", "--packages", "stand-ins", "--network", "192.168.56.0/24"),
+    *("--jvbs", "1", "--visitors", "2", "--visitors-layout", "local"),
+)
+
+
+@pytest.fixture(scope="session")
+def vms() -> Iterator[Lab]:
+    """The lab, ready."""
+    lab = Lab(NAME, ROOT / ".lab" / NAME)
+    if (lab.path / "topology.json").is_file():
+        lab.run("destroy")
+    ended = lab.run("up", *WISHES, timeout=3000)
+    assert "is conference-ready after" in ended.out
+    # For the run's log: what was baked, and how long each phase took.
+    os.write(2, f"\n{ended.err[-6000:]}\n{ended.out}".encode())
+    yield lab
+    if not os.environ.get("LABCTL_KEEP"):
+        lab.run("destroy", check=False)
+
+
+def test_status_shows_real_kernels_and_a_healthy_lab(vms: Lab) -> None:
+    status = vms.run("status", "--json").json()
+    assert status["healthy"], status["missing"]
+    assert [node["name"] for node in status["nodes"]] == ["jms", "jvb1"]
+    assert [bridge["operational"] for bridge in status["bridges"]] == [True, True]
+    assert [vnode["registered"] for vnode in status["vnodes"]] == [True, True]
+    assert "own kernel" in vms.run("status").out
+
+
+def test_nodes_are_machines_with_one_adapter_in_a_network_that_leads_nowhere(vms: Lab) -> None:
+    script = (
+        "systemd-detect-virt --vm; ip -br -4 addr; ip route; cat /proc/sys/kernel/random/boot_id"
+    )
+    said = {node: vms.run("exec", node, "--", "sh", "-c", script).out for node in ("jms", "jvb1")}
+    for node, address in (("jms", "192.168.56.105"), ("jvb1", "192.168.56.106")):
+        assert re.match(r"kvm|qemu", said[node])
+        assert re.findall(r"^eth\S+ +UP +(\S+)", said[node], re.M) == [f"{address}/24"]
+        assert "default" not in said[node]
+    boots = {text.splitlines()[-1] for text in said.values()}
+    assert len(boots) == 2
+
+
+def test_fast_suite_passes(vms: Lab) -> None:
+    ended = vms.run("verify", "-m", "not slow", check=False, timeout=1200)
+    os.write(2, ended.out[-400:].encode())
+    assert ended.code == 0, ended.out[-6000:]
+    assert " passed" in ended.out
+
+
+def test_a_second_up_restarts_nothing(vms: Lab) -> None:
+    before = vms.starts()
+    vms.run("up")
+    assert vms.starts() == before
+
+
+def test_another_lab_cannot_have_the_same_addresses(vms: Lab) -> None:
+    other = Lab("vmother", ROOT / ".lab" / "vmother")
+    ended = other.run("up", *WISHES, check=False)
+    assert ended.code == 1
+    assert f"is already taken by the libvirt network '{network_name(NAME)}'" in ended.err
+    assert str(vms.path) in ended.err
+    with pytest.raises(LabError, match="belongs to the lab in"):
+        check_free(Workdir(ROOT / "elsewhere" / NAME), Workdir.of(NAME).load_topology())
+
+
+def test_a_node_that_was_cut_off_and_one_that_was_removed_are_repaired(vms: Lab) -> None:
+    virsh("destroy", domain_name(NAME, "jms"))
+    virsh("destroy", domain_name(NAME, "jvb1"))
+    virsh("undefine", domain_name(NAME, "jvb1"))
+    assert read_states(Workdir.of(NAME)) == {"jms": "stopped"}
+    status = vms.run("status", "--json", check=False).json()
+    assert {node["name"]: node["machine"] for node in status["nodes"]} == {
+        "jms": "stopped",
+        "jvb1": "not_created",
+    }
+    vms.run("up", timeout=1200)
+    assert vms.run("status", "--json").json()["healthy"]
+
+
+def test_halt_presses_the_power_button(vms: Lab) -> None:
+    vms.run("halt")
+    assert read_states(Workdir.of(NAME)) == {"jms": "stopped", "jvb1": "stopped"}
+    console = subprocess.run(
+        ["tail", "-c", "2000", f"/var/log/libvirt/qemu/{domain_name(NAME, 'jms')}-console.log"],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=True,
+    ).stdout
+    assert "reboot: Power down" in console
+
+
+def test_the_end_leaves_nothing(vms: Lab) -> None:
+    vms.run("destroy")
+    assert not vms.path.exists()
+    assert [domain.name for domain in read_domains() if NAME in domain.name] == []
+    assert [network.name for network in read_networks() if NAME in network.name] == []
+    assert [name for name in volumes.volume_names() if NAME in name] == []
+    # Again, on nothing: no error, no change.
+    clean(Workdir.of(NAME))
