@@ -14,8 +14,8 @@ from typing import Any
 
 from labctl.dockercommand import LAB_LABEL, NODE_LABEL, WORKDIR_LABEL, docker, lab_filters
 from labctl.dockernetwork import ensure_network, network_name, remove_network
-from labctl.errors import LabError
 from labctl.model import Node, Topology
+from labctl.ownership import foreign
 from labctl.process import run
 from labctl.workdir import Workdir, write_file
 
@@ -162,11 +162,7 @@ def check_names(workdir: Workdir, nodes: Iterable[Node]) -> None:
     for node in nodes:
         name = container_name(workdir.lab, node.name)
         if name in owners and owners[name] != here:
-            whose = f"the lab in '{owners[name]}'" if owners[name] else "somebody else"
-            raise LabError(
-                f"The container '{name}' belongs to {whose}.",
-                hint="Give this lab another name with '--lab', or destroy that one first.",
-            )
+            raise foreign(f"The container '{name}'", owners[name])
 
 
 _STATE_FORMAT = f'{{{{.Label "{NODE_LABEL}"}}}}\t{{{{.State}}}}'

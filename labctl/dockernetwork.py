@@ -9,9 +9,9 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from labctl.dockercommand import LAB_LABEL, WORKDIR_LABEL, docker, lab_filters
-from labctl.errors import LabError
 from labctl.model import Topology
 from labctl.network import bridge_name, check_network
+from labctl.ownership import foreign, taken
 from labctl.workdir import Workdir
 
 
@@ -48,17 +48,10 @@ def check_free(workdir: Workdir, topology: Topology) -> Network | None:
     networks = read_networks()
     mine = next((net for net in networks if net.name == network_name(workdir.lab)), None)
     if mine is not None and mine.labels.get(WORKDIR_LABEL) != str(workdir.path.resolve()):
-        raise LabError(
-            f"The Docker network '{mine.name}' belongs to {_owner(mine)}.",
-            hint="Give this lab another name with '--lab', or destroy that one first.",
-        )
+        raise foreign(f"The Docker network '{mine.name}'", _owner(mine))
     for other in networks:
         if other is not mine and other.subnet and other.subnet.overlaps(topology.network):
-            raise LabError(
-                f"Network {topology.network} is already taken by the Docker network "
-                f"'{other.name}' of {_owner(other)}.",
-                hint="Halting does not free it: destroy that lab, or use another '--network'.",
-            )
+            raise taken(topology.network, f"the Docker network '{other.name}'", _owner(other))
     check_network(topology.network, allow=(bridge_name(workdir),))
     return mine
 
@@ -113,5 +106,4 @@ def _network(entry: Mapping[str, Any]) -> Network:
 
 
 def _owner(network: Network) -> str:
-    folder = network.labels.get(WORKDIR_LABEL)
-    return f"the lab in '{folder}'" if folder else "somebody else"
+    return network.labels.get(WORKDIR_LABEL, "")

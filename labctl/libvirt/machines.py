@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from labctl import process
-from labctl.errors import LabError
 from labctl.libvirt import volumes
 from labctl.libvirt.domains import Domain, describe, domain_name, prefix, read_domains, read_states
 from labctl.libvirt.network import ensure_network, mac_of, network_name, remove_network
 from labctl.libvirt.virsh import ask, virsh
 from labctl.model import Node, Topology
+from labctl.ownership import foreign
 from labctl.privilege import Privilege, find_privilege
 from labctl.vm.accel import find_accelerator
 from labctl.waiting import Deadline, wait_until
@@ -115,11 +115,7 @@ def check_names(workdir: Workdir, nodes: Iterable[Node], domains: Iterable[Domai
     for node in nodes:
         name = domain_name(workdir.lab, node.name)
         if name in owners and owners[name] != here:
-            whose = f"the lab in '{owners[name]}'" if owners[name] else "somebody else"
-            raise LabError(
-                f"The virtual machine '{name}' belongs to {whose}.",
-                hint="Give this lab another name with '--lab', or destroy that one first.",
-            )
+            raise foreign(f"The virtual machine '{name}'", owners[name])
 
 
 def start(workdir: Workdir, nodes: Sequence[str]) -> None:

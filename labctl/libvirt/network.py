@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Network
 
-from labctl.errors import LabError
 from labctl.libvirt.virsh import ask, virsh
 from labctl.model import Topology
 from labctl.network import bridge_name, check_network
+from labctl.ownership import foreign, taken
 from labctl.workdir import Workdir, write_file
 
 NAMESPACE = "https://labctl.invalid/network"
@@ -69,17 +69,11 @@ def check_free(workdir: Workdir, topology: Topology) -> Network | None:
         ours = network.owner == str(workdir.path.resolve())
         if network.name == network_name(workdir.lab):
             if not ours:
-                raise LabError(
-                    f"The libvirt network '{network.name}' belongs to {_whose(network)}.",
-                    hint="Give this lab another name with '--lab', or destroy that one first.",
-                )
+                raise foreign(f"The libvirt network '{network.name}'", network.owner)
             mine = network
         elif network.subnet and network.subnet.overlaps(topology.network):
-            raise LabError(
-                f"Network {topology.network} is already taken by the libvirt network"
-                f" '{network.name}' of {_whose(network)}.",
-                hint="Halting does not free it: destroy that lab, or use another '--network'.",
-            )
+            thing = f"the libvirt network '{network.name}'"
+            raise taken(topology.network, thing, network.owner)
     check_network(topology.network, allow=(bridge_name(workdir),))
     return mine
 
@@ -176,7 +170,3 @@ def _is_active(name: str) -> bool:
 def _remove(name: str) -> None:
     ask("net-destroy", name)
     virsh("net-undefine", name)
-
-
-def _whose(network: Network) -> str:
-    return f"the lab in '{network.owner}'" if network.owner else "somebody else"

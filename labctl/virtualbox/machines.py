@@ -13,8 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from labctl.errors import LabError
 from labctl.model import Node, Topology
+from labctl.ownership import foreign
 from labctl.virtualbox import network
 from labctl.virtualbox.inventory import (
     LAB_ADAPTER,
@@ -196,11 +196,7 @@ def check_names(workdir: Workdir, nodes: Iterable[Node], known: Mapping[str, str
         machine = read_machine(ids[name]) if name in ids else None
         if machine is None or owns(workdir, machine) or machine.id in known.values():
             continue
-        whose = f"the lab in '{machine.workdir}'" if machine.workdir else "somebody else"
-        raise LabError(
-            f"VirtualBox's machine '{name}' belongs to {whose}.",
-            hint="Give this lab another name with '--lab', or destroy that one first.",
-        )
+        raise foreign(f"VirtualBox's machine '{name}'", machine.workdir)
 
 
 def _cpus(node: Node) -> int:

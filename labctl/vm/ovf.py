@@ -1,10 +1,10 @@
 """A VirtualBox box from a baked disk: stream-optimised VMDK, OVF 1.0, manifest, Vagrantfile.
 
-The OVF says what a machine is before Vagrant sets the lab's own: Debian, one AHCI controller, one
-Ethernet adapter behind NAT, no sound, no USB, no floppy.  It has no section of VirtualBox's own
-format, so that every version reads it.  It has no host-only adapter either: at import VirtualBox
-would join it to any host-only interface that there is, and the image's master would seem to use
-that.
+The OVF says what a machine is before Vagrant sets the lab's own: Debian, one AHCI controller, two
+Ethernet adapters (NAT, and the lab's), no sound, no USB, no floppy.  It has no section of
+VirtualBox's own format, so that every version reads it.  The second adapter is joined to nothing:
+as "host-only" VirtualBox would join it to any such interface that there is, and the image's master
+would seem to use that.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ CIM_ID = 96
 DISK_FORMAT = "http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized"
 ADAPTER = "E1000"
 """What every version of VirtualBox knows in an OVF; the Vagrantfile makes it virtio."""
+
+LAB_NETWORK = "Lab"
+"""A name that VirtualBox does not know, so that an import joins the adapter to nothing."""
 
 BASE_MAC = "080027C0FFEE"
 """Of adapter 1, behind a NAT of its own; 08:00:27 is VirtualBox's range."""
@@ -120,6 +123,7 @@ def render_ovf(disk: Disk, *, reference: str, role: Role, memory_mib: int, cpus:
         .get_template("box/box.ovf.j2")
         .render(
             adapter=ADAPTER,
+            lab_network=LAB_NETWORK,
             annotation=description_of(reference),
             capacity=disk.capacity,
             cim_id=CIM_ID,

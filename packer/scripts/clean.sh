@@ -10,7 +10,7 @@ units='prosody nginx jicofo jitsi-videobridge2 coturn'
 for unit in $units; do
     if [ -d /run/systemd/system ]; then systemctl stop "$unit" 2>/dev/null || true; fi
     if systemctl cat "$unit.service" >/dev/null 2>&1 || [ -e "/etc/init.d/$unit" ]; then
-        systemctl disable "$unit" 2>&1
+        SYSTEMD_OFFLINE=1 systemctl disable "$unit" 2>&1
     fi
 done
 for user in prosody jicofo jvb turnserver; do

@@ -10,16 +10,17 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from labctl.errors import LabError
-from labctl.libvirt import volumes
+from labctl.libvirt import daemon, volumes
 from labctl.libvirt.domains import domain_name, read_domains, read_states
 from labctl.libvirt.machines import clean
 from labctl.libvirt.network import check_free, network_name, read_networks
 from labctl.libvirt.virsh import virsh
-from labctl.workdir import Workdir
+from labctl.workdir import Workdir, state_dir
 from tests.lab.conftest import ROOT, Lab
 
 pytestmark = pytest.mark.vm
@@ -91,10 +92,20 @@ def test_another_lab_cannot_have_the_same_addresses(vms: Lab) -> None:
         check_free(Workdir(ROOT / "elsewhere" / NAME), Workdir.of(NAME).load_topology())
 
 
+def spoil_base(node: str) -> None:
+    """Leave the base volume of a node's image as a Vagrant that was killed in its upload does."""
+    image = Workdir.of(NAME).load_topology().node(node).image
+    virsh("vol-delete", volumes.base_volume(image), "--pool", volumes.POOL)
+    words = ("--capacity", "8G", "--allocation", "0", "--format", "qcow2")
+    virsh("vol-create-as", volumes.POOL, volumes.base_volume(image), *words)
+    (state_dir() / "libvirt-volumes" / volumes.base_volume(image)).unlink()
+
+
 def test_a_node_that_was_cut_off_and_one_that_was_removed_are_repaired(vms: Lab) -> None:
     virsh("destroy", domain_name(NAME, "jms"))
     virsh("destroy", domain_name(NAME, "jvb1"))
     virsh("undefine", domain_name(NAME, "jvb1"))
+    spoil_base("jvb1")
     assert read_states(Workdir.of(NAME)) == {"jms": "stopped"}
     status = vms.run("status", "--json", check=False).json()
     assert {node["name"]: node["machine"] for node in status["nodes"]} == {
@@ -103,6 +114,19 @@ def test_a_node_that_was_cut_off_and_one_that_was_removed_are_repaired(vms: Lab)
     }
     vms.run("up", timeout=1200)
     assert vms.run("status", "--json").json()["healthy"]
+
+
+@pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="the daemon is systemd's")
+def test_a_daemon_that_ended_is_named_and_started_again(vms: Lab) -> None:
+    daemon.stop_daemons()
+    ended = vms.run("status", check=False)
+    assert ended.code == 1
+    assert "The libvirt daemon does not answer." in ended.err
+    assert "labctl up" in ended.err
+    before = {node: vms.run("exec", node, "--", "uptime", "-s").out for node in ("jms", "jvb1")}
+    vms.run("up")
+    # The machines have not noticed.
+    assert before == {node: vms.run("exec", node, "--", "uptime", "-s").out for node in before}
 
 
 def test_halt_presses_the_power_button(vms: Lab) -> None:
