@@ -62,7 +62,10 @@ source "virtualbox-ovf" "role" {
 
   vboxmanage = [
     ["modifyvm", "{{.Name}}", "--memory", "${var.memory_mib}", "--cpus", "${var.cpus}"],
-    ["modifyvm", "{{.Name}}", "--vrde", "off", "--rtcuseutc", "on"],
+    ["modifyvm", "{{.Name}}", "--paravirtprovider", "kvm", "--rtcuseutc", "on"],
+    ["modifyvm", "{{.Name}}", "--graphicscontroller", "vmsvga", "--audio-enabled", "off"],
+    # Packer turns the remote display on, headless or not.
+    ["modifyvm", "{{.Name}}", "--vrde", "off"],
     [
       "storageattach", "{{.Name}}", "--storagectl", "SATA", "--port", "1", "--device", "0",
       "--type", "dvddrive", "--medium", var.seed,

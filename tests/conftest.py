@@ -12,6 +12,8 @@ import pytest
 
 from labctl.waiting import set_patience
 
+pytest_plugins = ["tests.disks"]
+
 PROGRAMS = ("programs", "engine", "lab", "vm")
 SOCKETS = ("sockets", "engine", "lab", "vm")
 

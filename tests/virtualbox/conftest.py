@@ -21,8 +21,7 @@ from tests.virtualbox.box import VirtualBox
 IMAGE = "labctl-test/virtualbox"
 """Kept from run to run: `docker image rm` it to have a newer VirtualBox."""
 
-REFERENCE = "labctl-jms-0123456789ab"
-MIB = 1024**2
+REFERENCE = "labctl-jvb-0123456789ab"
 
 
 @dataclass(frozen=True)
@@ -94,31 +93,16 @@ def virtualbox(
 
 
 @pytest.fixture(scope="session")
-def vm_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A qcow2 of 8 GiB with some data at its beginning; it does not boot."""
-    need("qemu-img")
-    folder = tmp_path_factory.mktemp("disk")
-    raw, disk = folder / "disk.raw", folder / "disk.qcow2"
-    with raw.open("wb") as file:
-        file.write(os.urandom(4 * MIB))
-        file.truncate(8192 * MIB)
-    command = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk]
-    subprocess.run(command, check=True)
-    raw.unlink()
-    return disk
-
-
-@pytest.fixture(scope="session")
-def box(vm_disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Box:
-    """A box for role jms, made of `vm_disk`; its parts lie where VirtualBox finds them."""
+def box(baked_disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Box:
+    """A box of a disk that was really baked; its parts lie where VirtualBox finds them."""
     folder = tmp_path_factory.mktemp("box")
-    made = Box(folder / "jms.box", folder / "parts")
+    made = Box(folder / "jvb.box", folder / "parts")
     made.parts.mkdir()
     (folder / "scratch").mkdir()
     make_virtualbox_box(
-        vm_disk,
+        baked_disk,
         reference=made.reference,
-        role=Role.JMS,
+        role=Role.JVB,
         memory_mib=made.memory_mib,
         cpus=made.cpus,
         target=made.file,

@@ -48,7 +48,7 @@ def test_the_manifest_sums_up_the_description_and_the_disk(box: Box) -> None:
     }
 
 
-def test_the_disk_is_stream_optimised_and_its_figures_are_right(box: Box, vm_disk: Path) -> None:
+def test_the_disk_is_stream_optimised_and_its_figures_are_right(box: Box, baked_disk: Path) -> None:
     command = ["qemu-img", "info", "--output=json", str(box.parts / DISK_FILE)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     assert found["format-specific"]["data"]["create-type"] == "streamOptimized"
@@ -75,7 +75,8 @@ def test_virtualbox_imports_a_box_as_it_was_asked_for(virtualbox: VirtualBox, bo
         "rtcuseutc": "on",
         "nic1": "nat",
         "nictype1": "82540EM",
-        "nic2": "none",
+        "nic2": "null",
+        "nictype2": "82540EM",
         "storagecontrollername0": "SATA",
         "storagecontrollertype0": "IntelAhci",
         "uart1": "off",

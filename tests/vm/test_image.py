@@ -21,8 +21,8 @@ from labctl.vm.make import MOST_BYTES
 from labctl.vm.qemu import VIRTIO, VIRTUALBOX_LIKE, Hardware, booted
 from labctl.vm.record import Record, folder_of, load_records
 from labctl.vm.store import DiskStore
+from tests.disks import LIBVIRT, ROLE
 from tests.prepare import tell
-from tests.vm.conftest import LIBVIRT, ROLE
 
 pytestmark = pytest.mark.engine
 VIRTUALBOX = DiskStore(Provider.VIRTUALBOX)

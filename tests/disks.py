@@ -1,4 +1,4 @@
-"""One image of a virtual machine, baked and booted for the tests of this folder."""
+"""One image of a virtual machine, baked and booted once for all tests that want one."""
 
 from __future__ import annotations
 
@@ -58,6 +58,14 @@ def baked(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> str:
         return ensure_images([ROLE], packages, store=LIBVIRT, progress=tell, cache=cache)[ROLE]
 
 
+@pytest.fixture(scope="session")
+def baked_disk(baked: str, homes: Homes) -> Path:
+    """The image's disk, a packed qcow2; nobody may change it."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        homes.use(monkeypatch)
+        return folder_of(baked) / DISK
+
+
 @pytest.fixture
 def record(baked: str, homes: Homes, monkeypatch: pytest.MonkeyPatch) -> Record:
     """The image's record; the test sees the store that holds it."""
@@ -66,6 +74,6 @@ def record(baked: str, homes: Homes, monkeypatch: pytest.MonkeyPatch) -> Record:
 
 
 @pytest.fixture
-def disk(record: Record) -> Path:
-    """The image's disk, a packed qcow2."""
-    return folder_of(record.reference) / DISK
+def disk(record: Record, baked_disk: Path) -> Path:
+    """The image's disk, in a test that sees the store that holds it."""
+    return baked_disk
