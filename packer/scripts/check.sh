@@ -32,6 +32,13 @@ places='/etc /var /home /root /usr/local /opt /srv'
 keys=$(grep -rlIs --exclude-dir=labctl-bake -e '-----BEGIN .*PRIVATE KEY-----' $places |
     grep -v '^/etc/ssh/lab/' || true)
 [ -z "$keys" ] || wrong "private keys in the image: $keys"
+
+listed=$(grep -c '^[^#!]' /etc/ca-certificates.conf)
+bundled=$(grep -c 'BEGIN CERTIFICATE' /etc/ssl/certs/ca-certificates.crt)
+[ "$bundled" -eq "$listed" ] || wrong "$bundled authorities are trusted, but $listed are Debian's"
+orphans=$(find -L /etc/ssl/certs -type l)
+[ -z "$orphans" ] || wrong "links to certificates that are gone: $orphans"
+
 if [ -s "$input/secrets" ]; then
     found=$(grep -rlsFf "$input/secrets" $places || true)
     [ -z "$found" ] || wrong "passwords of the packages' set-up in: $found"
