@@ -18,6 +18,7 @@ from labctl.host import install_hint, read_version
 from labctl.hostneeds import Need
 from labctl.model import Provider
 from labctl.providers import facts_of
+from labctl.virtualbox.claims import load_claims
 from labctl.workdir import ROOT
 
 # A JMS with a conference of 400 took 0.9 GB, a bridge 0.44 GB.
@@ -74,7 +75,8 @@ def check_network(network: IPv4Network) -> Check:
 
     name = "lab network"
     try:
-        own = [entry.name for entry in read_interfaces() if entry.name.startswith(OWN_INTERFACES)]
+        names = [entry.name for entry in read_interfaces()]
+        own = [name for name in names if name.startswith(OWN_INTERFACES) or name in load_claims()]
         refuse_taken(network, allow=own)
         held = find_conflict(network)
     except LabError as error:

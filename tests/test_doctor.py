@@ -15,6 +15,7 @@ from labctl.engine import Answer, Asked, Engine
 from labctl.hostneeds import Need
 from labctl.model import Provider
 from labctl.network import Interface
+from labctl.virtualbox.claims import Claim, save_claims
 
 OVERLAY = Engine("26.1.5", Path("/var/lib/docker"), "v2, systemd", "overlay2")
 VFS = Engine("26.1.5", Path("/var/lib/docker"), "v2, systemd", "vfs")
@@ -129,6 +130,16 @@ def test_network_of_a_lab_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("labctl.network.read_routes", lambda: ())
     check = doctor.check_network(IPv4Network("10.255.254.0/24"))
     assert check == Check("lab network", Status.OK, "10.255.254.0/24 is a lab of labctl")
+
+
+def test_virtualboxs_interface_of_a_lab_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    interfaces = (Interface("vboxnet3", (IPv4Interface("10.255.254.1/24"),)),)
+    monkeypatch.setattr("labctl.network.read_interfaces", lambda: interfaces)
+    monkeypatch.setattr("labctl.network.read_routes", lambda: ())
+    network = IPv4Network("10.255.254.0/24")
+    assert doctor.check_network(network).status is Status.FAIL
+    save_claims({"vboxnet3": Claim("/home/ann/.lab/demo", str(network), made=True)})
+    assert doctor.check_network(network).status is Status.OK
 
 
 @pytest.mark.engine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from labctl.vm.seed import make_throwaway
 
 NAMESERVER = "10.0.2.3"
 """QEMU's own forwarder in its user network; VirtualBox's NAT has it at the same address."""
+
+GATEWAY = "10.0.2.2"
+LOOPBACK = re.compile(r"(://(?:[^/@\s]*@)?)(?:localhost|127\.0\.0\.1|\[::1\])(?=[:/\s\"]|$)")
 
 MEMORY_MIB = 1536
 
@@ -54,6 +58,9 @@ def build(
     step.  Errors: LabError with the log's place and its last lines.
     """
     save_input(job.given, folder=scratch / "input")
+    for name in ("debian.sources", "labctl-bake.sources", "apt.conf"):
+        file = scratch / "input" / name
+        file.write_text(seen_from_inside(file.read_text(encoding="utf-8")), encoding="utf-8")
     private = scratch / "private"
     private.mkdir(mode=0o700)
     seed, key, _ = make_throwaway(private, name=f"bake-{job.role}")
@@ -74,3 +81,11 @@ def build(
     if result.code != 0:
         raise packer.bake_error(job.role, result, log=job.log)
     return packer.output(scratch) / "machine"
+
+
+def seen_from_inside(text: str) -> str:
+    """Addresses as the machine must write them: this machine's loopback is its gateway's there.
+
+    A mirror or proxy on this machine is reached so from QEMU's user network and VirtualBox's NAT.
+    """
+    return LOOPBACK.sub(rf"\g<1>{GATEWAY}", text)
