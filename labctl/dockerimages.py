@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from labctl import process
+from labctl import hostneeds, process
 from labctl.baking import DOCKER_HINT, make_images
 from labctl.capabilities import ImageKind
 from labctl.containerbake import KEPT_PREFIX
+from labctl.engine import ensure_engine
 from labctl.errors import LabError
+from labctl.host import ensure_host
 from labctl.imageplan import Installed, Plan, packages_to_json, parse_label, plan_images
 from labctl.imagestore import Image
 from labctl.model import Role
@@ -34,6 +36,10 @@ class DockerImages:
     @property
     def kind(self) -> ImageKind:
         return ImageKind.CONTAINER
+
+    def ensure_tools(self, progress: Progress) -> None:
+        ensure_host(hostneeds.DOCKER, progress=progress)
+        ensure_engine(progress)
 
     def local(self) -> frozenset[str]:
         return frozenset(_docker("images", *OURS, "--format", "{{.Repository}}:{{.Tag}}").split())

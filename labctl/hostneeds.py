@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labctl.engine import Answer, ask_engine
@@ -19,6 +19,10 @@ VIRTUALBOX_ELSEWHERE = (
     "Debian's stable releases have no 'virtualbox': take it from Oracle,"
     " https://www.virtualbox.org/wiki/Linux_Downloads, or from 'contrib' of sid or fasttrack."
 )
+
+
+def has_no_virtualbox() -> bool:
+    return find_program("VBoxManage") is None
 
 
 def always() -> bool:
@@ -140,6 +144,8 @@ LIBVIRT = (
     *DISKS,
     *EVERY_PROVIDER,
 )
+# For whoever makes boxes, for this machine or for others: one hypervisor is enough.
+DISK_IMAGES = (replace(QEMU, when=has_no_virtualbox), *DISKS, *EVERY_PROVIDER)
 VIRTUALBOX = (
     Need("VBoxManage", ("virtualbox",), "runs the nodes", elsewhere=VIRTUALBOX_ELSEWHERE),
     *DISKS,

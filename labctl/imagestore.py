@@ -52,6 +52,10 @@ class ImageStore(Protocol):
         """What its images are.  Stores of the same kind list, show, verify and remove the same."""
         ...
 
+    def ensure_tools(self, progress: Progress) -> None:
+        """Install and start what `make` needs, which may be less than machines need."""
+        ...
+
     def local(self) -> frozenset[str]:
         """References of whole images that the provider can start as they are, and of bases.
 

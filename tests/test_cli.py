@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from labctl.cli.build import build_command
 from labctl.cli.images import images_command
 from labctl.cli.look import doctor_command
+from labctl.dockerimages import DockerImages
 from labctl.errors import LabError, SpecError, UsageError
 from labctl.lab import machines
 from labctl.model import Role, Spec
@@ -38,11 +39,13 @@ def test_jobs_reach_the_bakes(
         given.append(jobs)
         return {Role.JMS: "labctl/jms:1"}
 
-    monkeypatch.setattr(machines, "ensure_provider", lambda *_, **__: None)
+    tools: list[str] = []
+    monkeypatch.setattr(DockerImages, "ensure_tools", lambda *_: tools.append("docker"))
     monkeypatch.setattr(machines, "ensure_images_of", ensure)
     done = run(build_command, "--lab", "nowhere", *words)
     assert done.exception is None
     assert given == [jobs]
+    assert tools == ["docker"]
     assert done.stdout == "jms        labctl/jms:1\n"
 
 

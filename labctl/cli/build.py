@@ -31,17 +31,19 @@ def build_command(*, refresh: bool, jobs: int | None, as_json: bool, **options: 
     labctl build
     labctl build --packages debs:./candidates
     labctl build --provider libvirt --jobs 1
+    labctl build --provider virtualbox        boxes for others; needs QEMU or VirtualBox
     """
     from labctl.choice import settle_provider
     from labctl.imageplan import packages_to_json
-    from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
+    from labctl.lab.machines import ensure_images_of, packages_of
+    from labctl.providers import facts_of
 
     spec, data = read_spec(options)
     with progress_shown() as progress:
         spec = settle_provider(
             spec, named="provider" in data, workdir=Workdir.of(spec.lab), progress=progress
         )
-        ensure_provider(spec.provider, progress=progress)
+        facts_of(spec.provider).images.ensure_tools(progress)
         images = ensure_images_of(spec, progress=progress, refresh=refresh, jobs=jobs)
     if as_json:
         packages = packages_to_json(packages_of(spec.provider, images))

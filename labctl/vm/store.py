@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labctl import process
+from labctl import hostneeds, process
 from labctl.bakework import fresh_log, scratch_folder
 from labctl.capabilities import ImageKind
 from labctl.errors import LabError
+from labctl.host import ensure_host
 from labctl.imageplan import Installed, Plan, packages_to_json, parse_label, plan_images
 from labctl.imagestore import BASE, Image
 from labctl.model import Provider, Role
@@ -37,6 +38,10 @@ class DiskStore:
     @property
     def kind(self) -> ImageKind:
         return ImageKind.DISK
+
+    def ensure_tools(self, progress: Progress) -> None:
+        # No daemon, and neither libvirt nor VirtualBox: boxes are made for other machines, too.
+        ensure_host(hostneeds.DISK_IMAGES, progress=progress)
 
     def local(self) -> frozenset[str]:
         return frozenset(record.reference for record in load_records() if self._ready(record))

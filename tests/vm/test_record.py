@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl import hostneeds
 from labctl.errors import LabError
 from labctl.model import Provider
 from labctl.vm.archive import digest, write_archive
@@ -95,3 +96,17 @@ def test_a_box_that_vagrant_has_is_found(tmp_path: Path, between: str) -> None:
     (folder / "metadata.json").write_text("{}")
     assert registered("labctl-jvb-1", Provider.LIBVIRT) == folder
     assert registered("labctl-jvb-1", Provider.VIRTUALBOX) is None
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_boxes_are_made_for_others_without_libvirt_and_virtualbox(
+    monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    monkeypatch.setattr(
+        hostneeds, "find_program", lambda name: f"/usr/bin/{name}" if there else None
+    )
+    needed = {need.name for need in hostneeds.DISK_IMAGES if need.when()}
+    assert not needed & {"libvirtd", "virsh", "VBoxManage", "docker"}
+    # One hypervisor is enough, and QEMU is the one that Debian has.
+    assert ("qemu-system-x86_64" in needed) is not there
+    assert {"packer", "vagrant", "mmdebstrap", "xorriso", "qemu-img"} <= needed
