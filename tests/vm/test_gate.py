@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import ClassVar
+
 import pytest
 
+from labctl.errors import LabError
 from labctl.model import Role
-from labctl.vm.gate import UNITS, judge
+from labctl.process import Result
+from labctl.vm.accel import Accelerator
+from labctl.vm.gate import UNITS, check_boots, judge
+from labctl.vm.guest import Guest
 
 GOOD = [
     "state running",
@@ -51,6 +58,31 @@ def test_bad_machines(line: int, instead: str, said: str) -> None:
 
 def test_a_machine_that_says_nothing_is_wrong_in_every_respect() -> None:
     assert len(judged([])) == 4 + len(UNITS[Role.JVB])
+
+
+class Fake(Guest):
+    """A machine that answers with these lines."""
+
+    lines: ClassVar[list[str]] = []
+
+    def run(self, script: str, *, timeout: float = 0.0, check: bool = True) -> Result:
+        return Result((), 0, "\n".join(self.lines))
+
+
+def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = nullcontext(Fake("gate-jvb", (), 31.26))
+    tcg = Accelerator("tcg", "")
+    monkeypatch.setattr(Fake, "lines", GOOD)
+    passed = check_boots(machine, Role.JVB, accelerator=tcg, hardware="virtio")
+    assert (passed.boot_seconds, passed.accelerator) == (31.3, "software emulation")
+    monkeypatch.setattr(Fake, "lines", ["state degraded", "failed ssh.service", *GOOD[1:]])
+    with pytest.raises(LabError) as caught:
+        check_boots(machine, Role.JVB, accelerator=tcg, hardware="virtio")
+    assert caught.value.message == (
+        "The image of 'jvb' boots, but is not right:\n"
+        "    unit 'ssh.service' failed\n"
+        "    systemd says 'degraded', not 'running'"
+    )
 
 
 def test_every_role_has_units() -> None:
