@@ -17,7 +17,7 @@ import pytest
 from labctl.errors import LabError
 from labctl.libvirt import daemon, volumes
 from labctl.libvirt.domains import domain_name, read_domains, read_states
-from labctl.libvirt.machines import clean
+from labctl.libvirt.machines import clean, start
 from labctl.libvirt.network import check_free, network_name, read_networks
 from labctl.libvirt.virsh import virsh
 from labctl.workdir import Workdir, state_dir
@@ -101,19 +101,20 @@ def spoil_base(node: str) -> None:
     (state_dir() / "libvirt-volumes" / volumes.base_volume(image)).unlink()
 
 
-def test_a_node_that_was_cut_off_and_one_that_was_removed_are_repaired(vms: Lab) -> None:
-    virsh("destroy", domain_name(NAME, "jms"))
+def test_a_node_that_was_removed_is_made_anew_on_a_whole_disk(vms: Lab) -> None:
+    before = vms.run("exec", "jms", "--", "uptime", "-s").out
     virsh("destroy", domain_name(NAME, "jvb1"))
+    assert read_states(Workdir.of(NAME)) == {"jms": "running", "jvb1": "stopped"}
     virsh("undefine", domain_name(NAME, "jvb1"))
     spoil_base("jvb1")
-    assert read_states(Workdir.of(NAME)) == {"jms": "stopped"}
     status = vms.run("status", "--json", check=False).json()
     assert {node["name"]: node["machine"] for node in status["nodes"]} == {
-        "jms": "stopped",
+        "jms": "running",
         "jvb1": "not_created",
     }
     vms.run("up", timeout=1200)
     assert vms.run("status", "--json").json()["healthy"]
+    assert vms.run("exec", "jms", "--", "uptime", "-s").out == before
 
 
 @pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="the daemon is systemd's")
@@ -140,6 +141,8 @@ def test_halt_presses_the_power_button(vms: Lab) -> None:
         check=True,
     ).stdout
     assert "reboot: Power down" in console
+    start(Workdir.of(NAME), ["jvb1"])
+    assert read_states(Workdir.of(NAME)) == {"jms": "stopped", "jvb1": "running"}
 
 
 def test_the_end_leaves_nothing(vms: Lab) -> None:
