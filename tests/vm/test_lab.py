@@ -20,6 +20,7 @@ from labctl.libvirt.domains import domain_name, read_domains, read_states
 from labctl.libvirt.machines import clean, start
 from labctl.libvirt.network import check_free, network_name, read_networks
 from labctl.libvirt.virsh import virsh
+from labctl.waiting import Deadline, wait_until
 from labctl.workdir import Workdir, state_dir
 from tests.lab.conftest import ROOT, Lab
 
@@ -119,7 +120,9 @@ def test_a_node_that_was_removed_is_made_anew_on_a_whole_disk(vms: Lab) -> None:
 
 @pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="the daemon is systemd's")
 def test_a_daemon_that_ended_is_named_and_started_again(vms: Lab) -> None:
-    daemon.stop_daemons()
+    # Only this one: its companion keeps the machines' consoles.
+    subprocess.run(["pkill", "-x", "libvirtd"], check=True)
+    wait_until(lambda: daemon.answers() is not None, deadline=Deadline.after(20), interval=0.2)
     ended = vms.run("status", check=False)
     assert ended.code == 1
     assert "The libvirt daemon does not answer." in ended.err
