@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import threading
@@ -73,13 +74,35 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     for left in parent.glob(f"{SCRATCH_PREFIX}*"):
         # Of a labctl that was killed: no step takes that long.
         if time.time() - left.stat().st_mtime > SCRATCH_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(
-        dir=parent, prefix=SCRATCH_PREFIX, ignore_cleanup_errors=True
-    ) as name:
+            remove_tree(left)
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix=SCRATCH_PREFIX))
+    try:
         # mmdebstrap and apt go on as other users, who must be able to pass through.
-        Path(name).chmod(0o755)
-        yield Path(name)
+        folder.chmod(0o755)
+        yield folder
+    finally:
+        remove_tree(folder)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder, whatever a program that was killed has left in it.
+
+    A mmdebstrap that had no time to end leaves /proc and /sys mounted in its tree: they are
+    unmounted first, and where that fails the folder stays as it is.
+    """
+    for place in mounts_below(folder):
+        process.run(["umount", "--lazy", place], check=False, timeout=30, endable=False)
+    if not mounts_below(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def mounts_below(folder: Path, *, table: Path = Path("/proc/self/mounts")) -> list[Path]:
+    """Where something is mounted below a folder, the innermost first."""
+    lines = table.read_text(encoding="utf-8").splitlines()
+    # Blanks and the like stand as octal numbers there.
+    places = [re.sub(r"\\(\d{3})", lambda m: chr(int(m[1], 8)), line.split()[1]) for line in lines]
+    found = [Path(place) for place in places if Path(place).is_relative_to(folder.resolve())]
+    return sorted(found, key=lambda place: len(place.parts), reverse=True)
 
 
 def fresh_log(path: Path) -> Path:
