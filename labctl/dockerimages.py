@@ -53,6 +53,7 @@ class DockerImages:
         missing: Sequence[Role],
         *,
         remake_base: bool,
+        force: bool,
         cache: Path,
         logs: Path,
         progress: Progress,

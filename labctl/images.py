@@ -52,6 +52,7 @@ def ensure_images(
                 plan,
                 missing,
                 remake_base=force or plan.base not in found,
+                force=force,
                 logs=log_dir or cache / "logs",
                 cache=cache,
                 progress=progress,

@@ -77,12 +77,15 @@ class ImageStore(Protocol):
         missing: Sequence[Role],
         *,
         remake_base: bool,
+        force: bool,
         cache: Path,
         logs: Path,
         progress: Progress,
         jobs: int,
     ) -> None:
         """Make the images of `missing`, at most `jobs` at once, and the base with `remake_base`.
+
+        Without `force` what is there already of an image that is missing may be used.
 
         An image gets its name as the last act, whatever interrupts; one of the same name is
         replaced.  `cache` is a folder for what may be used again, `logs` gets 'build-<role>.log'.

@@ -55,14 +55,16 @@ class DiskStore:
         missing: Sequence[Role],
         *,
         remake_base: bool,
+        force: bool,
         cache: Path,
         logs: Path,
         progress: Progress,
         jobs: int,
     ) -> None:
-        # A disk that is there and lacks this provider's box only needs that.
+        # A disk that is there (made for another provider, or brought from another machine) and
+        # lacks this provider's box only needs that, and no base.
         disks = {record.reference for record in load_records()}
-        bake = [role for role in missing if remake_base or plan.roles[role] not in disks]
+        bake = [role for role in missing if force or plan.roles[role] not in disks]
         if bake:
             make_disks(plan, bake, remake_base=remake_base, logs=logs, progress=progress, jobs=jobs)
         for role in missing:

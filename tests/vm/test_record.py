@@ -5,15 +5,20 @@ from __future__ import annotations
 import io
 import tarfile
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from labctl import hostneeds
 from labctl.errors import LabError
-from labctl.model import Provider
+from labctl.imageplan import Plan
+from labctl.model import Provider, Role
+from labctl.packages import PackageSet
+from labctl.progress import Progress, silent
 from labctl.vm.archive import digest, write_archive
 from labctl.vm.boxes import box_file, make_libvirt_box, registered
 from labctl.vm.record import DISK, File, Record, folder_of, load_record, load_records, save_record
+from labctl.vm.store import DiskStore
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +115,40 @@ def test_boxes_are_made_for_others_without_libvirt_and_virtualbox(
     # One hypervisor is enough, and QEMU is the one that Debian has.
     assert ("qemu-system-x86_64" in needed) is not there
     assert {"packer", "vagrant", "mmdebstrap", "xorriso", "qemu-img"} <= needed
+
+
+class Store(DiskStore):
+    """A store that notes what it bakes and what it makes boxes of."""
+
+    said: ClassVar[list[str]] = []
+
+    def _make_box(self, reference: str, role: Role, *, logs: Path, progress: Progress) -> None:
+        self.said.append(f"box {role}")
+
+
+@pytest.mark.parametrize(
+    ("force", "said"),
+    [(False, ["bake jms", "box jms", "box jvb"]), (True, ["bake jms jvb", "box jms", "box jvb"])],
+)
+def test_a_disk_that_is_there_only_needs_its_box(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, force: bool, said: list[str]
+) -> None:
+    monkeypatch.setattr(Store, "said", [])
+
+    def bake(plan: Plan, roles: list[Role], **_: object) -> None:
+        Store.said.append(f"bake {' '.join(roles)}")
+
+    monkeypatch.setattr("labctl.vm.store.make_disks", bake)
+    record = make_record()
+    roles = {Role.JMS: "labctl-jms-1", Role.JVB: record.reference}
+    Store(Provider.VIRTUALBOX).make(
+        Plan("labctl-base-1", roles, PackageSet(())),
+        list(roles),
+        remake_base=True,
+        force=force,
+        cache=tmp_path,
+        logs=tmp_path,
+        progress=silent,
+        jobs=1,
+    )
+    assert Store.said == said
