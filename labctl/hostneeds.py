@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labctl.engine import Answer, ask_engine
+from labctl.docker.engine import Answer, ask_engine
 from labctl.privilege import find_program
 
 APPARMOR = Path("/sys/module/apparmor/parameters/enabled")

@@ -2,7 +2,7 @@
 
 A store is one value in a provider's row (`labctl.providers`).  Stores of one kind keep the same
 images: providers that start disks share them, and each adds to a disk what it needs.  The Docker
-engine's is `labctl.dockerimages`, that of disks `labctl.vm.store`.
+engine's is `labctl.docker.images`, that of disks `labctl.vm.store`.
 """
 
 from __future__ import annotations

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labctl import containers, dockerchecks, dockernetwork, engine, hostneeds
+from labctl import hostneeds
 from labctl.capabilities import Rank
 from labctl.checks import Check
-from labctl.dockerimages import DOCKER_IMAGES
+from labctl.docker import checks as docker_checks
+from labctl.docker import containers, engine
+from labctl.docker import network as docker_network
+from labctl.docker.images import DOCKER_IMAGES
 from labctl.errors import LabError
 from labctl.hostneeds import Need
 from labctl.imagestore import ImageStore
@@ -95,9 +98,9 @@ TABLE: Mapping[Provider, ProviderFacts] = {
         rank=lambda: (Rank.CONTAINERS, "containers start at once and need no virtualisation"),
         needs=hostneeds.DOCKER,
         ensure=engine.ensure_engine,
-        checks=dockerchecks.check_docker,
+        checks=docker_checks.check_docker,
         images=DOCKER_IMAGES,
-        check_network=dockernetwork.check_free,
+        check_network=docker_network.check_free,
         prepare=containers.prepare,
         vagrant_data=lambda workdir, topology: {},
         states=containers.read_states,

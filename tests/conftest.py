@@ -87,7 +87,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def jms_image() -> str:
     """The image of role jms on stand-ins: it holds every program that reads what is rendered."""
-    from labctl.dockerimages import DOCKER_IMAGES
+    from labctl.docker.images import DOCKER_IMAGES
     from labctl.images import ensure_images
     from labctl.model import Packages, PackageSource, Role
     from labctl.progress import silent

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from labctl import engine, hostneeds
+from labctl import hostneeds
+from labctl.docker import engine
 from labctl.errors import LabError
 from labctl.host import ensure_host
 from labctl.hostneeds import Need

@@ -8,10 +8,11 @@ from typing import NoReturn
 
 import pytest
 
-from labctl import choice, engine
+from labctl import choice
 from labctl.capabilities import Rank
 from labctl.choice import choose_provider, refuse_change, settle_provider
-from labctl.engine import Answer, Asked, Engine
+from labctl.docker import engine
+from labctl.docker.engine import Answer, Asked, Engine
 from labctl.errors import LabError
 from labctl.layout import resolve
 from labctl.model import Provider, Spec

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from labctl.cli.build import build_command
 from labctl.cli.images import images_command
 from labctl.cli.look import doctor_command
-from labctl.dockerimages import DockerImages
+from labctl.docker.images import DockerImages
 from labctl.errors import LabError, SpecError, UsageError
 from labctl.lab import machines
 from labctl.model import Role, Spec

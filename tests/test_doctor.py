@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from labctl import checks, dockerchecks, doctor
+from labctl import checks, doctor
 from labctl.checks import Check, Status
-from labctl.engine import Answer, Asked, Engine
+from labctl.docker import checks as docker_checks
+from labctl.docker.engine import Answer, Asked, Engine
 from labctl.hostneeds import Need
 from labctl.model import Provider
 from labctl.network import Interface
@@ -32,27 +33,27 @@ VFS = Engine("26.1.5", Path("/var/lib/docker"), "v2, systemd", "vfs")
         pytest.param(checks.check_disk("disk", 0), Status.FAIL, "0.0 GiB free", id="full disk"),
         pytest.param(doctor.check_cpus(2), Status.OK, "2", id="cpus"),
         pytest.param(doctor.check_cpus(1), Status.WARN, "1", id="one cpu"),
-        pytest.param(dockerchecks.check_mtu(1500), Status.OK, "1500", id="mtu"),
+        pytest.param(docker_checks.check_mtu(1500), Status.OK, "1500", id="mtu"),
         pytest.param(
-            dockerchecks.check_mtu(1400),
+            docker_checks.check_mtu(1400),
             Status.WARN,
             "1400 on the way out, below 1500",
             id="low mtu",
         ),
         pytest.param(
-            dockerchecks.check_engine(Asked(Answer.RUNS, OVERLAY)),
+            docker_checks.check_engine(Asked(Answer.RUNS, OVERLAY)),
             Status.OK,
             "26.1.5, storage overlay2, cgroups v2, systemd",
             id="engine",
         ),
         pytest.param(
-            dockerchecks.check_engine(Asked(Answer.RUNS, VFS)),
+            docker_checks.check_engine(Asked(Answer.RUNS, VFS)),
             Status.WARN,
             "26.1.5, storage vfs, cgroups v2, systemd",
             id="engine without overlays",
         ),
         pytest.param(
-            dockerchecks.check_engine(Asked(Answer.DENIED)),
+            docker_checks.check_engine(Asked(Answer.DENIED)),
             Status.FAIL,
             "runs, but this user may not use it",
             id="engine of others",
@@ -84,7 +85,7 @@ def test_cgroups(tmp_path: Path, folders: list[str], file: str | None, status: S
         (tmp_path / folder).mkdir()
     if file is not None:
         (tmp_path / file).touch()
-    assert dockerchecks.check_cgroups(tmp_path).status is status
+    assert docker_checks.check_cgroups(tmp_path).status is status
 
 
 def test_free_space_of_a_folder_that_is_not_there(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from labctl.bakework import in_parallel
-from labctl.baking import check_disk
 from labctl.capabilities import ImageKind
 from labctl.debs import Deb
+from labctl.docker.baking import check_disk
 from labctl.errors import LabError
 from labctl.imageplan import RECIPES, Installed, parse_label, plan_images, render_label
 from labctl.model import Channel, Packages, Role

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from labctl.dockerimages import parse_images
+from labctl.docker.images import parse_images
 from labctl.imagestore import Image, choose_prunable, lab_images, with_labs
 
 

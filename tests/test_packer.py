@@ -22,8 +22,8 @@ from labctl.bakeinput import (
     render_preseed,
     save_input,
 )
-from labctl.containerbake import parse_manifest
 from labctl.debian import Mirror, load_release
+from labctl.docker.bake import parse_manifest
 from labctl.errors import LabError
 from labctl.model import Channel, Packages, PackageSource, Role
 from labctl.packages import MAIN_PACKAGES, Origin, Package, PackageSet, jitsi_set

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from labctl import containerbake
 from labctl.bakeinput import BakeInput
 from labctl.debian import load_mirror, load_release
 from labctl.debs import host_architecture
-from labctl.dockerimages import DOCKER_IMAGES
+from labctl.docker import bake as containerbake
+from labctl.docker.images import DOCKER_IMAGES
 from labctl.errors import LabError, PackageError
 from labctl.model import Packages, PackageSource, Role
 from labctl.packages import PackageSet, resolve

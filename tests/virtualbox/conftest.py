@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from labctl.debian import load_mirror, render_settings
-from labctl.engine import Answer, ask_engine
+from labctl.docker.engine import Answer, ask_engine
 from labctl.model import Role
 from labctl.vm.ovf import make_virtualbox_box
 from tests.virtualbox.box import VirtualBox

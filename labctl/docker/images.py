@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from labctl import hostneeds, process
-from labctl.baking import DOCKER_HINT, make_images
 from labctl.capabilities import ImageKind
-from labctl.containerbake import KEPT_PREFIX
-from labctl.engine import ensure_engine
+from labctl.docker.bake import KEPT_PREFIX
+from labctl.docker.baking import DOCKER_HINT, make_images
+from labctl.docker.engine import ensure_engine
 from labctl.errors import LabError
 from labctl.host import ensure_host
 from labctl.imageplan import Installed, Plan, packages_to_json, parse_label, plan_images

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from labctl.dockerimages import DOCKER_IMAGES, label_problems, layer_problems, read_layers
+from labctl.docker.images import DOCKER_IMAGES, label_problems, layer_problems, read_layers
 from labctl.imagestore import Image
 from labctl.process import run
 

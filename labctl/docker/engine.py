@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labctl import process
-from labctl.dockerd import INIT_SCRIPT, PID_FILE, Attempt, log_file, start_ticks, ways
+from labctl.docker.dockerd import INIT_SCRIPT, PID_FILE, Attempt, log_file, start_ticks, ways
 from labctl.errors import LabError
 from labctl.privilege import Privilege, find_privilege, find_program, run_as_root
 from labctl.progress import Progress

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from labctl.checks import Check, Status, check_disk, free_mib
-from labctl.dockerd import USUAL_MTU, outer_mtu
-from labctl.engine import Answer, Asked, ask_engine
+from labctl.docker.dockerd import USUAL_MTU, outer_mtu
+from labctl.docker.engine import Answer, Asked, ask_engine
 from labctl.privilege import find_program
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl import dockerd, engine
-from labctl.dockerd import Attempt, dockerd_command, start_ticks
-from labctl.engine import Answer, Asked, Engine, Started, parse_info
+from labctl.docker import dockerd, engine
+from labctl.docker.dockerd import Attempt, dockerd_command, start_ticks
+from labctl.docker.engine import Answer, Asked, Engine, Started, parse_info
 from labctl.errors import LabError
 from labctl.waiting import Deadline
 from labctl.workdir import write_json

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.dockercommand import LAB_LABEL, NODE_LABEL, WORKDIR_LABEL, docker, lab_filters
-from labctl.dockernetwork import ensure_network, network_name, remove_network
+from labctl.docker.command import LAB_LABEL, NODE_LABEL, WORKDIR_LABEL, docker, lab_filters
+from labctl.docker.network import ensure_network, network_name, remove_network
 from labctl.model import Node, Topology
 from labctl.ownership import foreign
 from labctl.process import run

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from labctl import base, containerbake, debian, jitsi, packer, process, tree
+from labctl import debian, jitsi, packer, process, tree
 from labctl.bakeinput import BakeInput
 from labctl.bakework import explained, fresh_log, in_parallel, scratch_folder
+from labctl.docker import base
+from labctl.docker.bake import Baked, ContainerBake, bake, container_name, remove_stale_containers
 from labctl.errors import LabError
 from labctl.imageplan import Plan, render_label
 from labctl.model import Role
@@ -50,7 +52,7 @@ def make_images(
 ) -> None:
     """Make the images of `roles`, and the base where it is missing or to be made anew."""
     packer.check_packer()
-    containerbake.remove_stale_containers()
+    remove_stale_containers()
     check_disk(cache)
     if any(plan.packages.needs_jitsi(role) for role in roles):
         jitsi.check_jitsi(plan.packages.repository)
@@ -96,33 +98,33 @@ def _make_base(plan: Plan, *, site: Site) -> None:
 def _make_role(plan: Plan, role: Role, *, site: Site) -> None:
     reference = plan.roles[role]
     site.progress("images", "baking", node=role)
-    bake = containerbake.ContainerBake(
+    job = ContainerBake(
         BakeInput(role, plan.packages, site.mirror, site.release),
         base=plan.base,
-        container=containerbake.container_name(role),
+        container=container_name(role),
         log=fresh_log(site.logs / f"build-{role}.log"),
     )
-    with explained(bake.log, hint=DISK_HINT), scratch_folder(site.cache) as scratch:
-        _name(containerbake.bake(bake, scratch=scratch), reference, bake=bake)
+    with explained(job.log, hint=DISK_HINT), scratch_folder(site.cache) as scratch:
+        _name(bake(job, scratch=scratch), reference, job=job)
     site.progress("images", f"made '{reference}'", node=role)
 
 
-def _name(baked: containerbake.Baked, reference: str, *, bake: containerbake.ContainerBake) -> None:
+def _name(baked: Baked, reference: str, *, job: ContainerBake) -> None:
     """Give a baked image its labels and then, as the last act, its name."""
     labels = {
-        "labctl.role": str(bake.role),
+        "labctl.role": str(job.role),
         "labctl.hash": reference.partition(":")[2],
-        "labctl.packages": render_label(baked.versions, packages=bake.given.packages),
+        "labctl.packages": render_label(baked.versions, packages=job.given.packages),
     }
     changes = [f"LABEL {key}={json.dumps(value)}" for key, value in labels.items()]
     options = [word for change in changes for word in ("--change", change)]
     try:
         # Not among the changes that a commit takes, but a container may have it.
-        create = ["docker", "create", "--name", bake.container, "--stop-signal", STOP_SIGNAL]
-        process.run([*create, baked.image], log=bake.log, timeout=60)
-        commit = ["docker", "commit", *options, bake.container, reference]
-        process.run(commit, log=bake.log, timeout=120)
+        create = ["docker", "create", "--name", job.container, "--stop-signal", STOP_SIGNAL]
+        process.run([*create, baked.image], log=job.log, timeout=60)
+        commit = ["docker", "commit", *options, job.container, reference]
+        process.run(commit, log=job.log, timeout=120)
     finally:
-        process.run(["docker", "rm", bake.container], check=False, timeout=60, endable=False)
+        process.run(["docker", "rm", job.container], check=False, timeout=60, endable=False)
         # Goes only where the labelled image does not stand on it, that is after a failure.
         process.run(["docker", "rmi", baked.image], check=False, timeout=60, endable=False)

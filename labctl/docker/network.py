@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
-from labctl.dockercommand import LAB_LABEL, WORKDIR_LABEL, docker, lab_filters
+from labctl.docker.command import LAB_LABEL, WORKDIR_LABEL, docker, lab_filters
 from labctl.model import Topology
 from labctl.network import bridge_name, check_network
 from labctl.ownership import foreign, taken

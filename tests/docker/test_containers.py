@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from labctl import containers
-from labctl.containers import Container, outdated, parse_containers
-from labctl.dockernetwork import Network, parse_networks
+from labctl.docker import containers
+from labctl.docker.containers import Container, outdated, parse_containers
+from labctl.docker.network import Network, parse_networks
 from labctl.layout import resolve
 from labctl.model import Role, Size, Spec
 from labctl.network import bridge_name

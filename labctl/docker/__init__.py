@@ -1,0 +1,1 @@
+"""Docker as the home of nodes: its engine, images, a lab's network and containers."""
