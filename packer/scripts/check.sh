@@ -35,7 +35,7 @@ keys=$(grep -rlIs --exclude-dir=labctl-bake -e '-----BEGIN .*PRIVATE KEY-----' $
 
 listed=$(grep -c '^[^#!]' /etc/ca-certificates.conf)
 bundled=$(grep -c 'BEGIN CERTIFICATE' /etc/ssl/certs/ca-certificates.crt)
-[ "$bundled" -eq "$listed" ] || wrong "$bundled authorities are trusted, but $listed are Debian's"
+[ "$bundled" -le "$listed" ] || wrong "$bundled authorities are trusted, but $listed are Debian's"
 orphans=$(find -L /etc/ssl/certs -type l)
 [ -z "$orphans" ] || wrong "links to certificates that are gone: $orphans"
 

@@ -31,17 +31,18 @@ find /etc/nginx/sites-enabled -mindepth 1 -delete 2>/dev/null || true
 # Authorities that the packages have made themselves.  `update-ca-certificates --fresh` would link all
 # others anew, which costs minutes under emulation, and leave these in Java's store.
 local_authorities=/usr/local/share/ca-certificates
-if [ -n "$(find $local_authorities -mindepth 1 -print -quit)" ]; then
-    find $local_authorities -name '*.crt' -exec basename {} .crt \; |
-        sed 's#.*#-/etc/ssl/certs/&.pem#' > "$LABCTL_INPUT/authorities"
-    find $local_authorities -mindepth 1 -delete
-    # Links without an end: the certificates', then those by their hashes.
-    find -L /etc/ssl/certs -type l -delete
-    find -L /etc/ssl/certs -type l -delete
+find $local_authorities -name '*.crt' -exec basename {} .crt \; |
+    sed 's#.*#-/etc/ssl/certs/&.pem#' > "$LABCTL_INPUT/authorities"
+find $local_authorities -mindepth 1 -delete
+# Links without an end: the certificates', then those by their hashes.
+find -L /etc/ssl/certs -type l -delete
+find -L /etc/ssl/certs -type l -delete
+if [ -s "$LABCTL_INPUT/authorities" ]; then
     sed '/^$/d; /^[#!]/d; s#^#/usr/share/ca-certificates/#' /etc/ca-certificates.conf |
+        xargs sh -c 'for crt; do [ ! -e "$crt" ] || echo "$crt"; done' sh |
         xargs sed -s '$a\' > /etc/ssl/certs/ca-certificates.crt
     run-parts --test /etc/ca-certificates/update.d | while read -r hook; do
-        "$hook" < "$LABCTL_INPUT/authorities"
+        "$hook" < "$LABCTL_INPUT/authorities" || echo "'$hook' failed, which is told only"
     done
 fi
 
