@@ -30,8 +30,9 @@ DISK_FORMAT = "http://www.vmware.com/interfaces/specifications/vmdk.html#streamO
 ADAPTER = "E1000"
 """What every version of VirtualBox knows in an OVF; the Vagrantfile makes it virtio."""
 
-LAB_NETWORK = "Lab"
-"""A name that VirtualBox does not know, so that an import joins the adapter to nothing."""
+LAB_NETWORK = "Null"
+"""VirtualBox's word for an adapter that is joined to nothing; a name that it does not know it takes
+for a bridge to this machine's own network."""
 
 BASE_MAC = "080027C0FFEE"
 """Of adapter 1, behind a NAT of its own; 08:00:27 is VirtualBox's range."""
