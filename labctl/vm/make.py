@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -121,7 +122,10 @@ def _make_role(plan: Plan, role: Role, *, site: Site) -> None:
         disk = pack(baked.disk, role=role, scratch=scratch, log=log)
         tell("booting it")
         machine = hypervisor.boot(disk, role, accelerator, scratch)
-        passed = check_boots(machine, role, accelerator=accelerator, hardware=hypervisor.hardware)
+        with consoles_kept(scratch, log=log):
+            passed = check_boots(
+                machine, role, accelerator=accelerator, hardware=hypervisor.hardware
+            )
         label = render_label(baked.versions, packages=plan.packages)
         record = Record(reference, role, _now(), _file(disk), label, boot=asdict(passed))
         _keep(disk, record)
@@ -129,6 +133,20 @@ def _make_role(plan: Plan, role: Role, *, site: Site) -> None:
         f"made '{reference}': {record.disk.bytes // 1_000_000} MB packed,"
         f" ssh after {passed.boot_seconds:.0f} s"
     )
+
+
+@contextmanager
+def consoles_kept(scratch: Path, *, log: Path) -> Iterator[None]:
+    """When a machine does not come through, all that its console said goes into the log."""
+    try:
+        yield
+    except LabError as error:
+        with log.open("a", encoding="utf-8") as file:
+            for console in sorted(scratch.glob("guest-*/*.log")):
+                text = console.read_text(encoding="utf-8", errors="replace")
+                file.write(f"##### {console.parent.name}/{console.name}\n{text}\n")
+        error.log = log
+        raise
 
 
 def pack(baked: Path, *, role: Role, scratch: Path, log: Path) -> Path:
