@@ -32,7 +32,7 @@ STOP_SECONDS = 20.0
 
 def vagrant_data(workdir: Workdir, topology: Topology) -> dict[str, Any]:
     """What the Vagrantfile must know beside the topology."""
-    accelerator = find_accelerator()
+    accelerator, pool = find_accelerator(), volumes.pool_path()
     return {
         "patience": accelerator.patience,
         "accelerator": str(accelerator),
@@ -48,7 +48,7 @@ def vagrant_data(workdir: Workdir, topology: Topology) -> dict[str, Any]:
             node.name: {
                 "mac": mac_of(workdir, node.name),
                 "cpus": accelerator.cpus(node.size.cpus, machines=len(topology.nodes)),
-                "seed": str(volumes.POOL_PATH / volumes.seed_name(workdir.lab, node.name)),
+                "seed": str(pool / volumes.seed_name(workdir.lab, node.name)),
                 "console": str(console_file(workdir, node.name)),
                 "description": _description(workdir, node),
             }
@@ -78,6 +78,8 @@ def prepare(workdir: Workdir, topology: Topology, known: Mapping[str, str]) -> d
     missing = [
         entry for entry in topology.nodes if domain_name(workdir.lab, entry.name) not in stay
     ]
+    if not missing:
+        return removed
     used = {Path(file).name for domain in domains for file in _backing(domain)}
     for image in sorted({entry.image for entry in missing}):
         volumes.ensure_base(image, used=used)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from hashlib import sha256
 from pathlib import Path
 
-from labctl import process
 from labctl.errors import LabError
 from labctl.libvirt.virsh import ask, virsh
 from labctl.model import Node, Provider
 from labctl.vm.boxes import VERSION, registered
-from labctl.vm.seed import identity, make_seed
+from labctl.vm.disk import read_capacity
+from labctl.vm.seed import contents_mark, identity, make_seed
 from labctl.workdir import Workdir, state_dir, write_file
 
 POOL = "default"
@@ -66,8 +64,7 @@ def ensure_base(reference: str, *, used: set[str]) -> None:
         virsh("vol-delete", name, "--pool", POOL)
     _mark(name).unlink(missing_ok=True)
     disk = folder / "box.img"
-    info = process.run(["qemu-img", "info", "--output=json", disk], timeout=60).output
-    _upload(name, disk, capacity=int(json.loads(info)["virtual-size"]), form="qcow2")
+    _upload(name, disk, capacity=read_capacity(disk), form="qcow2")
     write_file(_mark(name), "")
 
 
@@ -85,9 +82,7 @@ def seed_name(lab: str, node: str) -> str:
 
 def seed_digest(workdir: Workdir, node: Node) -> str:
     """What a node's seed is made from, as a digest: another one is another machine."""
-    parts = identity(workdir.ssh / "nodes" / node.name, name=node.name)
-    text = repr(sorted(parts.items())).encode()
-    return sha256(text).hexdigest()[:16]
+    return contents_mark(identity(workdir.ssh / "nodes" / node.name, name=node.name))
 
 
 def save_seed(workdir: Workdir, node: Node, *, scratch: Path) -> None:

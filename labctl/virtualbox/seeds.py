@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 
 from labctl.model import Node, Topology
-from labctl.vm.seed import identity, make_seed
+from labctl.vm.seed import contents_mark, identity, make_seed
 from labctl.workdir import Workdir
 
 LAB_FILE, NAT_FILE = "10-lab.network", "50-nat.network"
@@ -45,7 +44,8 @@ def seed_paths(workdir: Workdir, topology: Topology, *, macs: Mapping[str, str])
     """Where the seed of each node lies as it should be, whether it is there or not."""
     folder = seeds_folder(workdir)
     return {
-        node.name: folder / f"{node.name}-{_digest(_files(workdir, topology, node, macs))}.iso"
+        node.name: folder
+        / f"{node.name}-{contents_mark(_files(workdir, topology, node, macs))}.iso"
         for node in topology.nodes
     }
 
@@ -84,7 +84,3 @@ def _files(
     keys = identity(workdir.ssh / "nodes" / node.name, name=node.name)
     files = {LAB_FILE: network, NAT_FILE: NAT_NETWORK}
     return {**keys, **{name: (text.encode(), 0o644) for name, text in files.items()}}
-
-
-def _digest(files: Mapping[str, tuple[bytes, int]]) -> str:
-    return sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 from labctl.errors import LabError
@@ -34,11 +34,8 @@ def write_archive(files: dict[str, Path], *, target: Path) -> None:
 
 def digest(file: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
-    found = sha256()
     with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()
+        return file_digest(stream, "sha256").hexdigest()
 
 
 def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -22,6 +23,7 @@ ROOT_OFFSET = 32 * 1024**2
 """Where the ext4 of `packer/disk/make.sh` begins, in bytes."""
 
 DISK_SECONDS = 300.0
+QEMU_HINT = "Install the package 'qemu-utils'."
 
 # Debian keeps what only root needs out of other users' PATH.
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
@@ -47,6 +49,12 @@ def make_base_disk(
         hint="Making a disk needs root, or user namespaces ('uidmap' and an /etc/subuid).",
     )
     tree.unlink()
+
+
+def read_capacity(disk: Path) -> int:
+    """The bytes that a guest sees of a disk image of any format that qemu-img knows."""
+    found = process.run(["qemu-img", "info", "--output=json", disk], timeout=60, hint=QEMU_HINT)
+    return int(json.loads(found.output)["virtual-size"])
 
 
 def disk_command(tree: Path, *, target: Path) -> list[str | Path]:

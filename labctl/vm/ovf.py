@@ -20,6 +20,7 @@ from labctl.model import Role
 from labctl.process import run
 from labctl.virtualbox.inventory import description_of
 from labctl.vm.archive import digest, write_archive
+from labctl.vm.disk import QEMU_HINT, read_capacity
 from labctl.workdir import write_file
 
 OS_TYPE = "Debian_64"
@@ -38,7 +39,6 @@ BASE_MAC = "080027C0FFEE"
 """Of adapter 1, behind a NAT of its own; 08:00:27 is VirtualBox's range."""
 
 CONVERT_SECONDS = 600.0
-QEMU_HINT = "Install the package 'qemu-utils'."
 END_OF_STREAM = bytes(512)
 """The marker that ends a stream-optimised VMDK.  qemu-img 7.2 leaves it out, and VirtualBox 7.2
 then refuses some disks (VERR_EOF), depending on their last bytes; a second one does no harm."""
@@ -109,12 +109,6 @@ def make_appliance(
     write_file(ovf, text)
     write_file(manifest, render_manifest([ovf, vmdk]))
     return [ovf, manifest, vmdk]
-
-
-def read_capacity(disk: Path) -> int:
-    """The bytes that a guest sees of a disk image."""
-    found = run(["qemu-img", "info", "--output=json", disk], timeout=60, hint=QEMU_HINT)
-    return int(json.loads(found.output)["virtual-size"])
 
 
 def render_ovf(disk: Disk, *, reference: str, role: Role, memory_mib: int, cpus: int) -> str:

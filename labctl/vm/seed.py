@@ -7,6 +7,7 @@ What a container gets at /etc/ssh/lab from outside, a machine mounts there from 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from labctl import process
@@ -43,6 +44,11 @@ def identity(folder: Path, *, name: str) -> dict[str, tuple[bytes, int]]:
         "authorized_keys": ((folder / "authorized_keys").read_bytes(), 0o644),
         "hostname": (f"{name}\n".encode(), 0o644),
     }
+
+
+def contents_mark(files: Mapping[str, tuple[bytes, int]]) -> str:
+    """A short name for what a seed holds: another one is another machine."""
+    return sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
 
 
 def make_throwaway(scratch: Path, *, name: str) -> tuple[Path, Path, str]:

@@ -27,6 +27,7 @@ TOPOLOGY = resolve(Spec(lab="demo", provider=Provider.LIBVIRT, jvbs=1, visitors=
 def _four_emulated_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "find_accelerator", lambda: Accelerator("tcg", "it hangs"))
     monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr(machines.volumes, "pool_path", lambda: Path("/srv/pool"))
 
 
 @pytest.fixture
@@ -118,6 +119,8 @@ def test_what_the_vagrantfile_is_told(workdir: Workdir, topology: Topology) -> N
     assert data["accelerator"] == "software emulation"
     assert data["patience"] == 8.0
     assert set(data["nodes"]) == {"jms", "jvb1"}
+    # Where the pool really is: a machine may have another one under libvirt's usual name.
+    assert data["nodes"]["jms"]["seed"] == "/srv/pool/labctl-demo-jms-seed.iso"
     text = (Path(__file__).parents[2] / "Vagrantfile").read_text(encoding="utf-8")
     for key in ("driver", "prefix", "cpu_mode", "network", "cidr", "pool"):
         assert f'machines["{key}"]' in text
