@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from testinfra.host import Host
 
 from acceptance import remote
+from labctl.drills.jicofo import LOG, parse_marks
+from labctl.drills.model import Mark
 from labctl.waiting import Deadline, wait_until, whole
 
 T = TypeVar("T")
@@ -36,10 +38,24 @@ def bridges(jms: Host) -> dict[str, Mapping[str, Any]]:
     return {jid.rpartition("/")[2]: facts for jid, facts in found.items()}
 
 
+def log_size(jms: Host) -> int:
+    """Bytes of Jicofo's log: a place in it, for `added_since`."""
+    return int(remote.run(jms, "stat -c %%s %s", LOG).stdout)
+
+
+def added_since(jms: Host, offset: int) -> frozenset[str]:
+    """Nicks of the bridges that Jicofo found in the brewery after this place in its log.
+
+    Counts of bridges only tell what is; a loss and a return between two looks leave these lines.
+    """
+    text = remote.run(jms, "tail -c +%s %s", str(offset + 1), LOG).stdout
+    return frozenset(who for _, mark, who, _ in parse_marks(text) if mark is Mark.BRIDGE_ADDED)
+
+
 def why_not_operational(jms: Host, nick: str) -> str:
     """What Jicofo last logged of a bridge's health, or that it never came or is gone."""
     script = (
-        'grep -F -e "/$1," -e "/$1" /var/log/jitsi/jicofo.log | grep -E -e \'ealth.check\' '
+        f'grep -F -e "/$1," -e "/$1" {LOG} | grep -E -e \'ealth.check\' '
         "-e 'Added new videobridge' -e 'Lost a bridge' -e 'Removing JVB' -e SHUTTING_DOWN "
         "| tail -n 2"
     )

@@ -187,6 +187,17 @@ def spawn(argv: Sequence[str | Path], *, log: Path) -> int:
     return child.pid
 
 
+def start_ticks(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; None when it is gone (or a zombie)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The name stands in parentheses and may hold anything, so count from its end.
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
 def _follow(
     child: subprocess.Popen[str],
     words: tuple[str, ...],

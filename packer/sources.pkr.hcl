@@ -26,6 +26,7 @@ source "qemu" "role" {
   # A copy of the base, packed up afterwards.  (As a backing file it would cost nothing, but
   # Packer 1.6 does not name its format, which QEMU 6.1 and later want.)
   format          = "qcow2"
+  disk_size       = "${var.disk_mib}M"
   skip_compaction = true
   disk_interface  = "virtio"
   disk_cache      = "unsafe"

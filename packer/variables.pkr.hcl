@@ -64,6 +64,12 @@ variable "memory_mib" {
   description = "Memory of the virtual machine while it is baked."
 }
 
+variable "disk_mib" {
+  type        = number
+  default     = 8192
+  description = "Size of the base disk (qemu), which Packer would make larger otherwise."
+}
+
 variable "input" {
   type        = string
   description = "Folder with sources, answers and local packages for install.sh."

@@ -34,7 +34,7 @@ class Attempt:
     @property
     def failed(self) -> bool:
         """Whether the process has ended, so that there is nothing to wait for."""
-        return self.pid is not None and start_ticks(self.pid) is None
+        return self.pid is not None and process.start_ticks(self.pid) is None
 
 
 def log_file() -> Path:
@@ -66,7 +66,7 @@ def _is_starting() -> bool:
     for path in Path("/proc").glob("[0-9]*/comm"):
         with suppress(OSError):
             name = path.read_text(encoding="utf-8").strip()
-            if name == "dockerd" and start_ticks(int(path.parent.name)) is not None:
+            if name == "dockerd" and process.start_ticks(int(path.parent.name)) is not None:
                 return True
     return False
 
@@ -95,17 +95,6 @@ def _remove_stale_pid_files() -> None:
             command = Path(f"/proc/{pid}/comm")
             if not command.exists() or command.read_text(encoding="utf-8").strip() != name:
                 path.unlink()
-
-
-def start_ticks(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None when it is gone (or a zombie)."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    # The name stands in parentheses and may hold anything, so count from its end.
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def outer_mtu() -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labctl import process
-from labctl.docker.dockerd import INIT_SCRIPT, PID_FILE, Attempt, log_file, start_ticks, ways
+from labctl.docker.dockerd import INIT_SCRIPT, PID_FILE, Attempt, log_file, ways
 from labctl.errors import LabError
 from labctl.privilege import Privilege, find_privilege, find_program, run_as_root
 from labctl.progress import Progress
@@ -141,7 +141,7 @@ def find_problem() -> str | None:
 def stop_engine() -> bool:
     """Stop the engine if labctl started it; whether it did.  Errors: LabError if it stays."""
     started = load_marker()
-    if started is None or start_ticks(started.pid) != started.ticks:
+    if started is None or process.start_ticks(started.pid) != started.ticks:
         marker_file().unlink(missing_ok=True)
         return False
     commands: dict[str, list[str | Path]] = {
@@ -153,7 +153,7 @@ def stop_engine() -> bool:
     run_as_root(command, what="Stopping the Docker engine", timeout=STOP_SECONDS, check=False)
     deadline = Deadline.after(STOP_SECONDS)
     gone = wait_until(
-        lambda: start_ticks(started.pid) != started.ticks, deadline=deadline, interval=0.1
+        lambda: process.start_ticks(started.pid) != started.ticks, deadline=deadline, interval=0.1
     )
     if not gone:
         raise LabError(
@@ -234,7 +234,7 @@ def _mark(how: str) -> None:
         pid = int(PID_FILE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
-    ticks = start_ticks(pid)
+    ticks = process.start_ticks(pid)
     if ticks is not None:
         write_json(marker_file(), asdict(Started(how, pid, ticks)))
 

@@ -66,7 +66,12 @@ def booted(
     wrapped = ["setpriv", "--pdeathsig", "KILL", *command]
     pid = process.spawn(wrapped, log=start.folder / "qemu.log")
     try:
-        yield wait_guest(start, accelerator=accelerator, alive=lambda: _alive(pid), disk=disk)
+        yield wait_guest(
+            start,
+            accelerator=accelerator,
+            alive=lambda: process.start_ticks(pid) is not None,
+            disk=disk,
+        )
     finally:
         _stop(pid)
 
@@ -94,14 +99,6 @@ def qemu_command(
         *("-serial", f"file:{console}"),
         *hardware.firmware,
     ]
-
-
-def _alive(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def _stop(pid: int) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from labctl import process
 from labctl.docker import dockerd, engine
-from labctl.docker.dockerd import Attempt, dockerd_command, start_ticks
+from labctl.docker.dockerd import Attempt, dockerd_command
 from labctl.docker.engine import Answer, Asked, Engine, Started, parse_info
 from labctl.errors import LabError
 from labctl.waiting import Deadline
@@ -64,8 +65,8 @@ def test_containers_do_not_send_more_than_gets_out(mtu: int, options: list[str])
 
 
 def test_a_process_is_known_by_its_start(tmp_path: Path) -> None:
-    assert start_ticks(os.getpid()) is not None
-    assert start_ticks(2**22 + 1) is None
+    assert process.start_ticks(os.getpid()) is not None
+    assert process.start_ticks(2**22 + 1) is None
 
 
 @pytest.mark.programs
@@ -135,7 +136,7 @@ def test_an_engine_that_is_not_ours_is_left_alone() -> None:
 
 
 def test_another_process_with_the_same_number_is_left_alone() -> None:
-    ticks = start_ticks(os.getpid())
+    ticks = process.start_ticks(os.getpid())
     assert ticks is not None
     write_json(engine.marker_file(), asdict(Started("dockerd", os.getpid(), ticks + 1)))
     assert engine.stop_engine() is False
@@ -146,7 +147,7 @@ def test_another_process_with_the_same_number_is_left_alone() -> None:
 def test_our_engine_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
-        ticks = start_ticks(child.pid)
+        ticks = process.start_ticks(child.pid)
         assert ticks is not None
         write_json(engine.marker_file(), asdict(Started("dockerd", child.pid, ticks)))
         assert engine.stop_engine() is True

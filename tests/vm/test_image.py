@@ -14,7 +14,7 @@ from labctl.errors import LabError
 from labctl.model import Provider
 from labctl.vm.accel import Accelerator, find_accelerator
 from labctl.vm.boxes import box_file, registered
-from labctl.vm.disk import ROOT_OFFSET
+from labctl.vm.disk import ROOT_OFFSET, SIZE_MIB, read_capacity
 from labctl.vm.gate import Passed, ask, check_boots, gate_name
 from labctl.vm.inside import find_traces
 from labctl.vm.make import MOST_BYTES
@@ -45,6 +45,7 @@ def test_it_is_an_image_because_it_has_booted(record: Record) -> None:
     assert record.boot["boot_seconds"] > 0
     assert record.boot["accelerator"] == str(find_accelerator())
     assert 100_000_000 < record.disk.bytes <= MOST_BYTES
+    assert read_capacity(folder_of(record.reference) / record.disk.name) == SIZE_MIB * 1024**2
     packages = LIBVIRT.packages(record.reference)
     assert packages["jitsi-videobridge2"].stand_in
     assert record.reference in LIBVIRT.local()
