@@ -6,7 +6,17 @@ What upstream does was seen with the original packages (Jicofo 7ebb13d, JVB a29d
 
 from __future__ import annotations
 
-from labctl.drills.expect import MOVED, NEW_CALLS, NOT_MOVED, OTHERS_STAY, STREAMS_STAY, TERMINATED
+from labctl.drills.expect import (
+    CALL_STAYS,
+    IN_BREWERY_AGAIN,
+    MOVED,
+    NEW_CALLS,
+    NOT_MOVED,
+    OTHERS_STAY,
+    RESTARTED_ALONE,
+    STREAMS_STAY,
+    TERMINATED,
+)
 from labctl.drills.faults import Kill, Start, Stop
 from labctl.drills.model import Act, Drill, Expectation, Mark, Need, Probe, Try, Verdict, Where, Who
 
@@ -45,17 +55,7 @@ FAILOVER = Drill(
             ),
             tries=(Try(Probe.NEW_CALL, 3.0),),
         ),
-        Act(
-            Start(),
-            Where.OWN,
-            (
-                Expectation(
-                    "the call is restarted by itself (4.1 s)", Who.CALL, Mark.REINVITED,
-                    within=12.0,
-                ),
-                STREAMS_STAY,
-            ),
-        ),
+        Act(Start(), Where.OWN, (RESTARTED_ALONE, STREAMS_STAY)),
     ),
 )  # fmt: skip
 
@@ -80,18 +80,7 @@ STOPPED = Drill(
                 Expectation("Jicofo loses it at once", Who.HIT, Mark.BRIDGE_LOST, within=4.0),
             ),
         ),
-        Act(
-            Start(),
-            Where.IN_USE,
-            (
-                Expectation(
-                    "it is back in the brewery (2.6 s)", Who.HIT, Mark.BRIDGE_ADDED, within=10.0
-                ),
-                Expectation(
-                    "the call stays where it is", Who.CALL, Mark.TERMINATED, within=None
-                ),
-            ),
-        ),
+        Act(Start(), Where.IN_USE, (IN_BREWERY_AGAIN, CALL_STAYS)),
     ),
 )  # fmt: skip
 
@@ -117,20 +106,7 @@ LAST = Drill(
             ),
             quiet=5.0,
         ),
-        Act(
-            Start(),
-            Where.IN_USE,
-            (
-                Expectation(
-                    "it is back in the brewery (2.6 s)", Who.HIT, Mark.BRIDGE_ADDED, within=10.0
-                ),
-                Expectation(
-                    "the call is restarted by itself (4.1 s)", Who.CALL, Mark.REINVITED,
-                    within=12.0,
-                ),
-                STREAMS_STAY,
-            ),
-        ),
+        Act(Start(), Where.IN_USE, (IN_BREWERY_AGAIN, RESTARTED_ALONE, STREAMS_STAY)),
     ),
 )  # fmt: skip
 

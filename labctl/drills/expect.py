@@ -13,6 +13,13 @@ MOVED = Expectation(
     "they are invited to another bridge (1.4-1.8 s)", Who.CALL, Mark.REINVITED, within=8.0
 )
 STREAMS_STAY = Expectation("nobody's stream ends", Who.CALL, Mark.LOST, within=None)
+CALL_STAYS = Expectation("the call stays where it is", Who.CALL, Mark.TERMINATED, within=None)
+RESTARTED_ALONE = Expectation(
+    "the call is restarted by itself (4.1 s)", Who.CALL, Mark.REINVITED, within=12.0
+)
+IN_BREWERY_AGAIN = Expectation(
+    "it is back in the brewery (2.6 s)", Who.HIT, Mark.BRIDGE_ADDED, within=10.0
+)
 NEW_CALLS = Expectation("new calls work", Who.NEWCOMERS, Mark.NEWCOMER_IN, within=15.0)
 OTHERS_STAY = Expectation(
     "calls on other bridges notice nothing", Who.OTHERS, Mark.TERMINATED, within=None

@@ -7,6 +7,7 @@ What upstream does was seen with the original packages (Jicofo 7ebb13d, JVB a29d
 from __future__ import annotations
 
 from labctl.drills.expect import (
+    CALL_STAYS,
     HEALTH,
     MOVED,
     NOT_MOVED,
@@ -106,7 +107,7 @@ CUT_OFF_IDLE = Drill(
             (
                 *HEALTH,
                 STAYS_IN_BREWERY,
-                Expectation("the call is not touched", Who.CALL, Mark.TERMINATED, within=None),
+                CALL_STAYS,
                 STREAMS_STAY,
             ),
             quiet=2.0,
@@ -142,7 +143,7 @@ CUT_OFF_ONE_WAY = Drill(
             Where.IN_USE,
             (
                 Expectation("it stays operational", Who.JICOFO, Mark.FEWER, within=None),
-                Expectation("the call stays", Who.CALL, Mark.TERMINATED, within=None),
+                CALL_STAYS,
                 STREAMS_STAY,
             ),
             quiet=22.0,

@@ -6,7 +6,9 @@ otherwise.
 
 from __future__ import annotations
 
-from labctl.drills.expect import OTHERS_STAY, STREAMS_STAY
+from dataclasses import replace
+
+from labctl.drills.expect import CALL_STAYS, OTHERS_STAY, STREAMS_STAY
 from labctl.drills.faults import ClockOff, CutPorts, FillLogDisk, Restart, Start, Stop, Undo
 from labctl.drills.model import (
     Act,
@@ -23,6 +25,7 @@ from labctl.drills.model import (
 
 ALL_LOST = Expectation("all streams are closed", Who.CALL, Mark.LOST, within=5.0)
 NEW_CALL = Expectation("a new call works", Who.NEWCOMERS, Mark.NEWCOMER_IN, within=12.0)
+NEW_CALL_AFTER_RESTART = replace(NEW_CALL, within=25.0)
 BRIDGES_JOIN = "every bridge is in the brewery again"
 
 PROSODY_IDLE = Drill(
@@ -41,7 +44,7 @@ PROSODY_IDLE = Drill(
             (
                 Expectation("Jicofo is back (2-3 s)", Who.JICOFO, Mark.REGISTERED, within=15.0),
                 Expectation(BRIDGES_JOIN, Who.BRIDGES, Mark.BRIDGE_ADDED, within=18.0),
-                Expectation("a new call works", Who.NEWCOMERS, Mark.NEWCOMER_IN, within=25.0),
+                NEW_CALL_AFTER_RESTART,
             ),
             tries=(Try(Probe.NEW_CALL, 2.0, late=True),),
         ),
@@ -209,7 +212,7 @@ NGINX = Drill(
                     Mark.LOST,
                     within=12.0,
                 ),
-                Expectation("a new call works", Who.NEWCOMERS, Mark.NEWCOMER_IN, within=25.0),
+                NEW_CALL_AFTER_RESTART,
             ),
             tries=(Try(Probe.NEW_CALL, 1.0, late=True),),
         ),
@@ -250,7 +253,7 @@ CLOCK = Drill(
             Where.IN_USE,
             (
                 STREAMS_STAY,
-                Expectation("the call stays", Who.CALL, Mark.TERMINATED, within=None),
+                CALL_STAYS,
                 NEW_CALL,
             ),
             tries=(Try(Probe.NEW_CALL, 2.0),),
