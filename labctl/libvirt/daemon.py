@@ -11,7 +11,7 @@ from labctl.errors import LabError
 from labctl.libvirt.virsh import ask, explained
 from labctl.privilege import Privilege, find_privilege, find_program, run_as_root
 from labctl.progress import Progress
-from labctl.vm.accel import find_accelerator
+from labctl.vm.accel import find_accelerator, kvm_cure
 from labctl.waiting import Deadline, wait_until
 from labctl.workdir import state_dir
 
@@ -101,6 +101,6 @@ def _check_accelerator() -> Check:
         return Check("KVM", Status.OK, accelerator.why)
     hint = (
         "Machines are emulated, some ten times slower: ssh after half a minute, a lab in"
-        " minutes. Give this machine nested virtualisation, or use '--provider docker'."
+        f" minutes. {kvm_cure()}, or use '--provider docker'."
     )
     return Check("KVM", Status.WARN, accelerator.why, hint)

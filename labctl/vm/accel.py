@@ -7,6 +7,7 @@ or crawl.  So a guest is booted: QEMU's firmware and a boot sector of two instru
 from __future__ import annotations
 
 import functools
+import getpass
 import os
 import tempfile
 from dataclasses import dataclass
@@ -89,6 +90,13 @@ def kvm_problem(device: Path = KVM) -> str | None:
     if find_program(QEMU) is None:
         return f"'{QEMU}' is not installed yet"
     return boot_problem("kvm", seconds=PROBE_SECONDS)
+
+
+def kvm_cure(device: Path = KVM) -> str:
+    """What to do where `kvm_problem` finds one, as the beginning of a sentence."""
+    if device.exists() and not os.access(device, os.R_OK | os.W_OK):
+        return f"Join the group ('sudo usermod -aG kvm {getpass.getuser()}', then log in again)"
+    return "Give this machine nested virtualisation"
 
 
 def boot_problem(accelerator: str, *, seconds: float) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from labctl.vm.accel import (
     Accelerator,
     boot_problem,
     find_accelerator,
+    kvm_cure,
     kvm_problem,
 )
 
@@ -37,6 +39,17 @@ def test_a_device_without_qemu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(accel, "QEMU", "qemu-that-nobody-has")
     assert kvm_problem(tmp_path / "kvm") == "'qemu-that-nobody-has' is not installed yet"
+
+
+def test_a_device_that_is_not_for_this_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = tmp_path / "kvm"
+    assert kvm_cure(device) == "Give this machine nested virtualisation"
+    device.write_text("")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert kvm_problem(device) == f"this user may not use {device} (group 'kvm')"
+    assert kvm_cure(device).startswith("Join the group ('sudo usermod -aG kvm ")
 
 
 @pytest.mark.parametrize("name", ["kvm", "tcg"])
