@@ -167,11 +167,16 @@ def console_file(workdir: Workdir, node: str) -> Path:
 
 
 def read_console(workdir: Workdir, node: str) -> str:
-    """What a node's console said; empty where it cannot be read."""
-    command: list[str | Path] = ["cat", console_file(workdir, node)]
-    if find_privilege() is Privilege.SUDO:
-        command = ["sudo", "-n", *command]
-    result = process.run(command, check=False, timeout=20)
+    """What a node's console said, or that only root may know; empty where there is none."""
+    file = console_file(workdir, node)
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    except PermissionError:
+        if find_privilege() is not Privilege.SUDO:
+            return f"(only root may read '{file}')"
+    result = process.run(["sudo", "-n", "cat", file], check=False, timeout=20)
     return result.output if result.code == 0 else ""
 
 
