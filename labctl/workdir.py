@@ -95,6 +95,10 @@ class Workdir:
     def logs(self) -> Path:
         return self.path / "logs"
 
+    def console(self, node: str) -> Path:
+        """Where a virtual machine's serial console is kept."""
+        return self.logs / f"console-{node}.log"
+
     def exists(self) -> bool:
         return self.topology_file.is_file()
 

@@ -11,20 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labctl import process
 from labctl.libvirt import volumes
 from labctl.libvirt.domains import Domain, describe, domain_name, prefix, read_domains, read_states
 from labctl.libvirt.network import ensure_network, mac_of, network_name, remove_network
 from labctl.libvirt.virsh import ask, virsh
 from labctl.model import Node, Topology
 from labctl.ownership import foreign
-from labctl.privilege import Privilege, find_privilege
 from labctl.vm.accel import find_accelerator
 from labctl.waiting import Deadline, wait_until
 from labctl.workdir import Workdir
-
-CONSOLES = Path("/var/log/libvirt/qemu")
-"""Where libvirt's log daemon may write, and nobody else."""
 
 STOP_SECONDS = 20.0
 """Eight Prosodys need 6 s to end in order."""
@@ -49,7 +44,7 @@ def vagrant_data(workdir: Workdir, topology: Topology) -> dict[str, Any]:
                 "mac": mac_of(workdir, node.name),
                 "cpus": accelerator.cpus(node.size.cpus, machines=len(topology.nodes)),
                 "seed": str(pool / volumes.seed_name(workdir.lab, node.name)),
-                "console": str(console_file(workdir, node.name)),
+                "console": str(workdir.console(node.name).resolve()),
                 "description": _description(workdir, node),
             }
             for node in topology.nodes
@@ -88,7 +83,15 @@ def prepare(workdir: Workdir, topology: Topology, known: Mapping[str, str]) -> d
         volumes.remove_volumes({f"{domain_name(workdir.lab, entry.name)}.img"})
         with tempfile.TemporaryDirectory(prefix="labctl-seed-") as scratch:
             volumes.save_seed(workdir, entry, scratch=Path(scratch))
+        _make_console(workdir.console(entry.name))
     return removed
+
+
+def _make_console(file: Path) -> None:
+    """An empty file that belongs to this user: libvirt's log daemon, which is root, keeps it so."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.touch()
 
 
 def outdated(workdir: Workdir, topology: Topology, node: str, domain: Domain) -> str | None:
@@ -155,29 +158,24 @@ def own(workdir: Workdir, domains: Iterable[Domain]) -> list[Domain]:
 
 
 def remove(domain: Domain) -> None:
-    """Remove a domain, running or not, with its disk, its seed and its console's log."""
+    """Remove a domain, running or not, with its disk and its seed."""
     ask("destroy", domain.name)
     virsh("undefine", domain.name, "--managed-save", "--snapshots-metadata", "--nvram")
     volumes.remove_volumes({Path(file).name for file in domain.files})
 
 
-def console_file(workdir: Workdir, node: str) -> Path:
-    """Where a node's serial console is kept."""
-    return CONSOLES / f"{domain_name(workdir.lab, node)}-console.log"
-
-
 def read_console(workdir: Workdir, node: str) -> str:
-    """What a node's console said, or that only root may know; empty where there is none."""
-    file = console_file(workdir, node)
+    """What a node's console said, or that only root may know; empty where there is none.
+
+    At 2 MiB libvirt's log daemon begins a new file, which is root's.
+    """
+    file = workdir.console(node)
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
     except PermissionError:
-        if find_privilege() is not Privilege.SUDO:
-            return f"(only root may read '{file}')"
-    result = process.run(["sudo", "-n", "cat", file], check=False, timeout=20)
-    return result.output if result.code == 0 else ""
+        return f"(only root may read '{file}')"
 
 
 def _description(workdir: Workdir, node: Node) -> str:

@@ -58,7 +58,7 @@ def vagrant_data(workdir: Workdir, topology: Topology) -> dict[str, Any]:
                 "mac": macs[node.name],
                 "seed": str(seeds[node.name]),
                 "cpus": _cpus(node),
-                "console": str(console_file(workdir, node.name).resolve()),
+                "console": str(workdir.console(node.name).resolve()),
             }
             for node in topology.nodes
         },
@@ -177,15 +177,10 @@ def halt(workdir: Workdir, names: Sequence[str]) -> None:
 def read_console(workdir: Workdir, node: str) -> str:
     """The last lines that a node wrote to its serial console; empty before it was started."""
     try:
-        text = console_file(workdir, node).read_text(encoding="utf-8", errors="replace")
+        text = workdir.console(node).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
     return "\n".join(text.splitlines()[-CONSOLE_LINES:])
-
-
-def console_file(workdir: Workdir, node: str) -> Path:
-    """Where VirtualBox writes a node's serial console."""
-    return workdir.logs / f"console-{node}.log"
 
 
 def check_names(workdir: Workdir, nodes: Iterable[Node], known: Mapping[str, str]) -> None:

@@ -13,7 +13,6 @@ from labctl.libvirt import machines
 from labctl.libvirt.domains import Domain, domain_name
 from labctl.libvirt.machines import (
     check_names,
-    console_file,
     outdated,
     own,
     read_console,
@@ -22,7 +21,6 @@ from labctl.libvirt.machines import (
 from labctl.libvirt.network import mac_of
 from labctl.libvirt.volumes import seed_digest
 from labctl.model import Provider, Role, Size, Spec, Topology
-from labctl.privilege import Privilege
 from labctl.sshkeys import ensure_keys
 from labctl.vm.accel import Accelerator
 from labctl.workdir import Workdir
@@ -145,17 +143,15 @@ def test_with_kvm_machines_have_this_machines_processor(
 
 
 def test_a_console_that_is_not_for_this_user_is_named(
-    workdir: Workdir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workdir: Workdir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machines, "CONSOLES", tmp_path)
-    monkeypatch.setattr(machines, "find_privilege", lambda: Privilege.NONE)
     assert read_console(workdir, "jms") == ""
-    console_file(workdir, "jms").write_text("Welcome\n")
+    workdir.logs.mkdir()
+    workdir.console("jms").write_text("Welcome\n")
     assert read_console(workdir, "jms") == "Welcome\n"
 
     def refuse(*_: object, **__: object) -> str:
         raise PermissionError
 
     monkeypatch.setattr(Path, "read_text", refuse)
-    file = tmp_path / "labctl-demo-jms-console.log"
-    assert read_console(workdir, "jms") == f"(only root may read '{file}')"
+    assert read_console(workdir, "jms") == f"(only root may read '{workdir.console('jms')}')"

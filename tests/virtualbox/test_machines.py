@@ -14,7 +14,7 @@ from labctl.model import Provider, Role, Size, Spec
 from labctl.sshkeys import ensure_keys
 from labctl.virtualbox.claims import Claim, save_claims
 from labctl.virtualbox.inventory import Machine, owns
-from labctl.virtualbox.machines import console_file, lab_macs, outdated, read_console, vagrant_data
+from labctl.virtualbox.machines import lab_macs, outdated, read_console, vagrant_data
 from labctl.virtualbox.removal import is_abandoned, is_master
 from labctl.virtualbox.seeds import render_network, seed_paths
 from labctl.workdir import Workdir
@@ -124,7 +124,7 @@ def test_a_console_is_its_last_lines(tmp_path: Path) -> None:
     assert read_console(workdir, "jms") == ""
     workdir.logs.mkdir(parents=True)
     lines = [f"line {i}" for i in range(100)]
-    console_file(workdir, "jms").write_bytes(b"\xff\n" + "\r\n".join(lines).encode())
+    workdir.console("jms").write_bytes(b"\xff\n" + "\r\n".join(lines).encode())
     assert read_console(workdir, "jms").splitlines() == lines[-40:]
 
 

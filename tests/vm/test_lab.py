@@ -17,7 +17,7 @@ import pytest
 from labctl.errors import LabError
 from labctl.libvirt import daemon, volumes
 from labctl.libvirt.domains import domain_name, read_domains, read_states
-from labctl.libvirt.machines import clean, start
+from labctl.libvirt.machines import clean, read_console, start
 from labctl.libvirt.network import check_free, network_name, read_networks
 from labctl.libvirt.virsh import virsh
 from labctl.waiting import Deadline, wait_until
@@ -136,14 +136,7 @@ def test_a_daemon_that_ended_is_named_and_started_again(vms: Lab) -> None:
 def test_halt_presses_the_power_button(vms: Lab) -> None:
     vms.run("halt")
     assert read_states(Workdir.of(NAME)) == {"jms": "stopped", "jvb1": "stopped"}
-    console = subprocess.run(
-        ["tail", "-c", "2000", f"/var/log/libvirt/qemu/{domain_name(NAME, 'jms')}-console.log"],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=True,
-    ).stdout
-    assert "reboot: Power down" in console
+    assert "reboot: Power down" in read_console(Workdir.of(NAME), "jms")
     start(Workdir.of(NAME), ["jvb1"])
     assert read_states(Workdir.of(NAME)) == {"jms": "stopped", "jvb1": "running"}
 
