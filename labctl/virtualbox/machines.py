@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from labctl.model import Node, Topology
