@@ -19,6 +19,12 @@ from labctl.virtualbox.messages import find_cause
 HINT = "Install the package 'vagrant', or run 'labctl doctor'."
 TAIL_LINES = 12
 
+NODE_FAILED = re.compile(r"error occurred (?:while|when) executing the action on the\s+'([^']+)'")
+"""How the part on a node begins; "when", and a line break, where Vagrant did not expect it."""
+
+RUBY = re.compile(r"^\S+\.rb:\d+:in ")
+"""A line of a traceback, which Vagrant shows with errors that it did not expect."""
+
 
 class Vagrant(python_vagrant.Vagrant):
     """python-vagrant that starts its programs through `labctl.process`."""
@@ -75,13 +81,12 @@ def describe_failure(output: str, *, log: Path) -> LabError:
     if "VBoxManage" in output and (cause := find_cause(output)):
         return LabError(cause.message, hint=cause.hint, log=log)
     # Vagrant runs nodes in parallel and tells their errors one after another at the end.
-    _, *blocks = re.split(r"error occurred while executing the action on the '([^']+)'", output)
+    _, *blocks = NODE_FAILED.split(output)
     reasons = [
         f"'{name}': {_reason(text)}" for name, text in zip(blocks[::2], blocks[1::2], strict=True)
     ]
     if not reasons:
-        said = [line for line in output.splitlines() if line.strip()][-TAIL_LINES:]
-        reasons = ["Vagrant said:", *said]
+        reasons = ["Vagrant said:", *_said(output)[-TAIL_LINES:]]
     lines = "".join(f"\n    {line}" for line in reasons)
     return LabError(f"Vagrant could not run the lab's machines.{lines}", log=log)
 
@@ -91,5 +96,9 @@ def _reason(text: str) -> str:
     if found := re.search(r"^Stderr: (.*?)^Stdout:", text, re.MULTILINE | re.DOTALL):
         said = [line.strip() for line in found[1].splitlines() if line.strip()]
         return next((line for line in said if "rror" in line), " ".join(said[:1]))
-    said = [line.strip() for line in text.splitlines() if line.strip()]
-    return " ".join(said[1:4])
+    return " ".join(line.strip() for line in _said(text)[1:4])
+
+
+def _said(text: str) -> list[str]:
+    """The lines that are for people."""
+    return [line for line in text.splitlines() if line.strip() and not RUBY.search(line)]

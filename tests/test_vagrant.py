@@ -82,6 +82,28 @@ def test_a_failure_in_parallel_names_every_node_with_its_reason() -> None:
     assert error.log == LOG
 
 
+UNEXPECTED = """\
+==> jms: Starting domain.
+An unexpected error occurred when executing the action on the
+'jms' machine. Please report this as a bug:
+
+Call to virDomainCreate failed: Kernel does not provide mount namespace: Permission denied
+
+/usr/lib/ruby/vendor_ruby/fog/libvirt/requests/compute/vm_action.rb:7:in `create'
+/usr/lib/ruby/vendor_ruby/fog/libvirt/requests/compute/vm_action.rb:7:in `vm_action'
+"""
+
+
+def test_a_failure_that_vagrant_did_not_expect_is_told_without_its_traceback() -> None:
+    assert describe_failure(UNEXPECTED, log=LOG).message.splitlines() == [
+        "Vagrant could not run the lab's machines.",
+        "    'jms': Call to virDomainCreate failed: Kernel does not provide mount namespace: "
+        "Permission denied",
+    ]
+    without_node = UNEXPECTED.replace("'jms'", "a")
+    assert "vm_action" not in describe_failure(without_node, log=LOG).message
+
+
 def test_a_failure_without_a_node_shows_what_vagrant_said_last() -> None:
     text = "\n".join([*(f"line {i}" for i in range(40)), "The provider is not usable."])
     message = describe_failure(text, log=LOG).message
