@@ -113,11 +113,14 @@ class VagrantMachines:
     def destroy(self, *, progress: Progress = silent) -> None:
         close_masters(self._workdir)
         wait_unlocked(self._lock, deadline=Deadline.after(ORPHAN_SECONDS))
+        known = self._known_ids()
+        for name in known:
+            progress("machines", "removing", node=name)
         # All at once; then there is nothing left that Vagrant would stop one by one, and it only
-        # forgets.
+        # forgets: what it says of that would surprise people.
         self._facts.clean(self._workdir)
-        if self._known_ids():
-            self._vagrant(progress).destroy()
+        if known:
+            self._vagrant(silent).destroy()
         shutil.rmtree(self._workdir.vagrant, ignore_errors=True)
 
     def states(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ from labctl.libvirt.machines import (
 from labctl.libvirt.network import mac_of
 from labctl.libvirt.volumes import seed_digest
 from labctl.model import Provider, Role, Size, Spec, Topology
+from labctl.privilege import Privilege
 from labctl.sshkeys import ensure_keys
 from labctl.vm.accel import Accelerator
 from labctl.workdir import Workdir
@@ -145,6 +146,7 @@ def test_with_kvm_machines_have_this_machines_processor(
 def test_a_console_that_is_not_for_this_user_is_named(
     workdir: Workdir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(machines, "find_privilege", lambda: Privilege.NONE)
     assert read_console(workdir, "jms") == ""
     workdir.logs.mkdir()
     workdir.console("jms").write_text("Welcome\n")
