@@ -49,16 +49,18 @@ def make_tree(job: TreeJob, *, scratch: Path, log: Path) -> Path:
 
 def tree_command(job: TreeJob, *, tree: Path, scratch: Path) -> list[str | Path]:
     """The mmdebstrap call; writes the files that it reads into `scratch`."""
-    sources = scratch / "debian.sources"
-    sources.write_text(render_sources(job.mirror, job.release), encoding="utf-8")
-    settings = scratch / "apt.conf"
-    settings.write_text(render_settings(job.mirror), encoding="utf-8")
-    inside = [f'chroot "$1" /bin/sh < {shlex.quote(str(script))}' for script in job.scripts]
+    sources = _for_all(scratch / "debian.sources", render_sources(job.mirror, job.release))
+    settings = _for_all(scratch / "apt.conf", render_settings(job.mirror))
+    scripts, hooks = (
+        [_for_all(scratch / file.name, file.read_text(encoding="utf-8")) for file in files]
+        for files in (job.scripts, job.hooks)
+    )
+    inside = [f'chroot "$1" /bin/sh < {shlex.quote(str(script))}' for script in scripts]
     inside.append(
         f"sed -E 's#://[^/@]+@#://#' {shlex.quote(str(sources))}"
         ' > "$1/etc/apt/sources.list.d/debian.sources"'
     )
-    early = [f'/bin/sh {shlex.quote(str(hook))} "$1"' for hook in job.hooks]
+    early = [f'/bin/sh {shlex.quote(str(hook))} "$1"' for hook in hooks]
     return [
         "mmdebstrap",
         "--variant=apt",
@@ -71,3 +73,14 @@ def tree_command(job: TreeJob, *, tree: Path, scratch: Path) -> list[str | Path]
         tree,
         *(f"deb {uri} {suite} main" for uri, suite in source_lines(job.mirror, job.release)),
     ]
+
+
+def _for_all(file: Path, text: str) -> Path:
+    """Write a file that others may read: where labctl is not root, mmdebstrap is another user.
+
+    That user does not get into a home that is closed to others (Debian 13's are), where the
+    project with its scripts may lie.
+    """
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o644)
+    return file

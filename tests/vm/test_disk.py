@@ -26,9 +26,17 @@ pytestmark = [
 ESP_OFFSET = 1024**2
 
 
+TREE = (
+    ("etc", 0o755, 0),
+    ("etc/shadow", 0o640, 0),
+    ("home", 0o755, 1000),
+    ("./dev", 0o755, 0),
+)
+
+
 def make_tree(path: Path) -> Path:
     with tarfile.open(path, "w") as archive:
-        for name, mode, uid in (("etc", 0o755, 0), ("etc/shadow", 0o640, 0), ("home", 0o755, 1000)):
+        for name, mode, uid in TREE:
             info = tarfile.TarInfo(name)
             info.mode, info.uid, info.gid, info.mtime = mode, uid, uid, int(EPOCH)
             if name == "etc/shadow":
@@ -37,6 +45,9 @@ def make_tree(path: Path) -> Path:
             else:
                 info.type = tarfile.DIRTYPE
                 archive.addfile(info)
+        device = tarfile.TarInfo("./dev/null")
+        device.type, device.devmajor, device.devminor = tarfile.CHRTYPE, 1, 3
+        archive.addfile(device)
     return path
 
 
@@ -79,6 +90,7 @@ def test_it_boots_by_uefi(disk: Path, tmp_path: Path) -> None:
 def test_its_files_keep_owners_modes_and_contents(disk: Path) -> None:
     assert re.search(r"Mode: +0640(?s:.*)User: +0 ", debugfs(disk, "stat /etc/shadow"))
     assert re.search(r"User: +1000 +Group: +1000 ", debugfs(disk, "stat /home"))
+    assert debugfs(disk, "ls -p /dev").count("\n") == 3, "an empty folder: the kernel fills it"
     assert debugfs(disk, "cat /boot/grub/grub.cfg") == GRUB_CONFIG.read_text(encoding="utf-8")
     assert "labctl-root" in debugfs(disk, "stats -h")
 
