@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 import pytest
 from cryptography import x509
-from testinfra.host import Host
 
 from acceptance import remote
-from labctl.model import Topology
-from labctl.waiting import whole
+from acceptance.remote import Machine
+from labctl.core.waiting import Patience
+from labctl.node.script import sectioned
+from labctl.node.sections import parse_sections
+from labctl.topology.model import Topology
 
 CA = "/usr/local/share/ca-certificates/labctl-lab-ca.crt"
-MARK = "=== "
 _PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -36,14 +37,14 @@ class Service:
     others: tuple[str, ...] = ()
     """Further names that the certificate must have: servers use it among each other."""
 
-    def command(self, *options: str) -> str:
+    def command(self, *options: str, patience: Patience) -> str:
         words = ["openssl", "s_client", "-connect", f"{self.address}:{self.port}"]
         if self.starttls:
             words += ["-starttls", self.starttls, "-xmpphost", self.name]
         else:
             words += ["-servername", self.name]
         words += ["-CAfile", CA, "-verify_hostname", self.name, *options]
-        return f"timeout {whole(10)} " + " ".join(words) + " </dev/null 2>&1"
+        return f"timeout {patience.whole(10)} " + " ".join(words) + " </dev/null 2>&1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,15 @@ def services(topology: Topology) -> tuple[Service, ...]:
     return tuple(found)
 
 
-def look(jms: Host, wanted: tuple[Service, ...]) -> Mapping[str, Shown]:
+def look(jms: Machine, wanted: tuple[Service, ...]) -> Mapping[str, Shown]:
     """What each service shows, by label; asked one after another in one command."""
-    parts = [f"echo '{MARK}{it.label}'; {it.command('-showcerts')}" for it in wanted]
-    output = remote.run(jms, "sh -c %s", "\n".join(parts), seconds=60).stdout
+    parts = [
+        f"section {it.label}; {it.command('-showcerts', patience=jms.patience)}" for it in wanted
+    ]
+    script = sectioned("\n".join(parts))
+    sections = parse_sections(remote.run(jms, "sh -c %s", script.text, seconds=60).stdout)
     found: dict[str, Shown] = {}
-    for part in output.split(MARK)[1:]:
-        label, _, text = part.partition("\n")
+    for label, text in sections.texts.items():
         verdict = re.findall(r"Verify return code: (.*)", text)
         pem = _PEM.search(text)
         certificate = x509.load_pem_x509_certificate(pem[0].encode()) if pem else None
@@ -89,7 +92,8 @@ def look(jms: Host, wanted: tuple[Service, ...]) -> Mapping[str, Shown]:
 
 
 def of(shown: Mapping[str, Shown], service: Service) -> tuple[Shown, x509.Certificate]:
-    """What a service shows, with its certificate; the test fails in words where there is none."""
+    """What a service shows, with its certificate; if there is none, the test fails with a
+    message."""
     found = shown.get(service.label)
     if found is None or found.certificate is None:
         where = f"{service.address}:{service.port}"

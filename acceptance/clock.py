@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from testinfra.host import Host
-
 from acceptance import remote
+from acceptance.remote import Machine
 
 LOOKS = 2
 
@@ -25,25 +24,25 @@ class Offset:
         return f"the clock is off by {self.seconds:+.3f} s (known within {self.error:.3f} s)"
 
 
-def look(hosts: Mapping[str, Host]) -> dict[str, Offset | str]:
+def look(machines: Mapping[str, Machine]) -> dict[str, Offset | str]:
     """Every node's offset; a text says why there is none.
 
     The answer lies between question and reply, so half of that time is the error (as in NTP);
     the quickest of several looks counts.
     """
 
-    def one(host: Host) -> Offset | str:
+    def one(machine: Machine) -> Offset | str:
         try:
-            return min((_ask(host) for _ in range(LOOKS)), key=lambda offset: offset.error)
+            return min((_ask(machine) for _ in range(LOOKS)), key=lambda offset: offset.error)
         except remote.SilentNodeError as error:
             return error.message
 
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return dict(zip(hosts, pool.map(one, hosts.values()), strict=True))
+        return dict(zip(machines, pool.map(one, machines.values()), strict=True))
 
 
-def _ask(host: Host) -> Offset:
+def _ask(machine: Machine) -> Offset:
     asked = time.time()
-    said = float(remote.run(host, "date +%s.%N").stdout)
+    said = float(remote.run(machine, "date +%s.%N").stdout)
     answered = time.time()
     return Offset(said - (asked + answered) / 2, (answered - asked) / 2)

@@ -5,27 +5,31 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
-import testinfra
-from testinfra.host import Host
 
 from acceptance import facts as gathering
+from acceptance.bridges import BACK_SECONDS, Bridges
 from acceptance.certificates import services
+from acceptance.early import Early
 from acceptance.facts import Facts
+from acceptance.media import Media, Seen
+from acceptance.remote import Machine
 from acceptance.rooms import Filling, FullRoom
 from acceptance.scan import Scans, scan_all
+from acceptance.talks import Lines, Spellings, Talks, lines_talk, spellings_talk, tenants_talk
+from acceptance.undertest import LabUnderTest, load_lab
+from labctl.core.errors import LabError
+from labctl.core.waiting import Patience
 from labctl.crowd import Target
-from labctl.errors import LabError
-from labctl.model import Topology
-from labctl.network import prove_local
-from labctl.ssh import ensure_config
-from labctl.waiting import patience, set_patience
-from labctl.workdir import ROOT, Workdir
+from labctl.topology.lab import Lab
+from labctl.topology.model import Topology
+from labctl.topology.roles import prosody_units
+from labctl.topology.spec import Auth
 
 MARKERS = {
     "ports": "which ports are open, and to whom",
@@ -33,55 +37,29 @@ MARKERS = {
     "config": "the parts of the configuration agree with each other",
     "brewery": "the bridges, as Jicofo knows them",
     "visitors": "redirection and what visitors see",
+    "tenants": "rooms of tenants, apart from each other",
+    "auth": "tokens, accounts and guests; whether rooms can have a lobby",
+    "rooms": "names of rooms as people type them",
+    "transport": "conference requests over HTTP, BOSH, streams that are resumed",
+    "moderation": "what moderators do, and who is told of it",
+    "media": "sound and picture through every bridge, vnode and TURN server",
     "relays": "one conference on several bridges",
     "regression": "known weaknesses of upstream, each with what would prove it fixed",
+    "monitoring": "what Prometheus asks, and its alerts (labs with monitoring)",
     "failover": "bridges are stopped and started",
     "security": "what must not be reachable or readable",
     "slow": "takes more than some seconds, or changes the lab for a while",
 }
+BEGUN_EARLY: Mapping[str, Callable[[Lab], AbstractContextManager[Any]]] = {
+    "talks": tenants_talk,
+    "lines": lines_talk,
+    "spellings": spellings_talk,
+}
+"""Fixtures whose conferences begin before the first test."""
 STAND_IN_NOTICE = (
     "STAND-INS: these packages are labctl's own, not Jitsi's software; what passes here says "
     "nothing about Jitsi's packages: "
 )
-
-
-def _workdir() -> Workdir:
-    named = os.environ.get("LABCTL_WORKDIR")
-    return Workdir(Path(named) if named else (ROOT / ".lab" / "current").resolve())
-
-
-def _load() -> tuple[Workdir, Topology]:
-    workdir = _workdir()
-    set_patience(workdir.patience)
-    try:
-        return workdir, workdir.load_topology()
-    except LabError as error:
-        raise pytest.UsageError(f"{error.message} {error.hint or ''}") from None
-
-
-class Lab:
-    """The lab under test: its topology, its nodes over ssh, what they said of themselves."""
-
-    def __init__(self) -> None:
-        self.workdir, self.topology = _load()
-        addresses = [node.address for node in self.topology.nodes]
-        try:
-            prove_local(addresses, self.topology.network)
-            ensure_config(self.workdir, self.topology)
-        except LabError as error:
-            raise pytest.UsageError(f"{error.message} {error.hint or ''}") from None
-        self.hosts: Mapping[str, Host] = {
-            node.name: testinfra.get_host(
-                f"ssh://{node.name}", ssh_config=str(self.workdir.ssh_config), sudo=True
-            )
-            for node in self.topology.nodes
-        }
-        self.facts: Mapping[str, Facts | str] = gathering.gather(self.topology.nodes, self.hosts)
-
-    def stand_ins(self) -> list[str]:
-        """Packages that are stand-ins on any node."""
-        answers = (answer for answer in self.facts.values() if isinstance(answer, Facts))
-        return sorted({line.split()[0] for a in answers for line in a.lines("stand-ins")})
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -89,11 +67,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}: {meaning}")
     if config.option.collectonly or config.option.help or config.option.markers:
         return
-    config.stash[LAB] = Lab()
+    config.stash[LAB] = LabUnderTest()
 
 
-LAB = pytest.StashKey[Lab]()
+LAB = pytest.StashKey[LabUnderTest]()
 FILLING = pytest.StashKey[Filling]()
+EARLY = pytest.StashKey[dict[str, Early[Any]]]()
+MEDIA = pytest.StashKey[Media]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -103,19 +83,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Where the full room is needed it fills while other tests run."""
+    """What takes time and is needed begins now, while other tests run."""
     lab = session.config.stash.get(LAB, None)
     if lab is None or isinstance(lab.facts["jms"], str):
         return
+    if any("media" in fixtures_of(item) for item in session.items):
+        session.config.stash[MEDIA] = Media(lab.lab)
     if any("full_room" in fixtures_of(item) for item in session.items):
-        target = Target.of(lab.topology, lab.workdir)
-        session.config.stash[FILLING] = Filling(target, lab.topology.max_participants)
+        target = Target.of(lab.lab)
+        session.config.stash[FILLING] = Filling(target, lab.topology.spec.max_participants)
+    used = {name for item in session.items for name in fixtures_of(item)}
+    session.config.stash[EARLY] = {
+        name: Early(make, lab.lab) for name, make in BEGUN_EARLY.items() if name in used
+    }
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     filling = session.config.stash.get(FILLING, None)
     if filling is not None:
         filling.end()
+    media = session.config.stash.get(MEDIA, None)
+    if media is not None:
+        media.end()
+    for early in session.config.stash.get(EARLY, {}).values():
+        early.end()
 
 
 def fixtures_of(item: pytest.Item) -> Sequence[str]:
@@ -126,21 +117,21 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lab = config.stash.get(LAB, None)
     if lab is None:
         return []
-    topology = lab.topology
+    topology, factor = lab.topology, lab.patience.factor
     names = lab.stand_ins()
     silent = [answer for answer in lab.facts.values() if isinstance(answer, str)]
     return [
         f"lab '{topology.lab}' ({topology.provider}): {len(topology.nodes)} nodes, "
         f"{len(topology.bridges)} bridges, {len(topology.vnodes)} vnodes, {topology.domain}",
         STAND_IN_NOTICE + ", ".join(names) if names else "packages: Jitsi's own",
-        *([f"slow machines: every deadline times {patience():g}"] if patience() > 1 else []),
+        *([f"slow machines: every deadline times {factor:g}"] if factor > 1 else []),
         *silent,
     ]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test per node, unit, bridge and vnode of the topology."""
-    topology = _load()[1]
+    topology = load_lab().topology
     nodes = {node.name: node for node in topology.nodes}
     if "node" in metafunc.fixturenames:
         metafunc.parametrize("node", nodes.values(), ids=nodes)
@@ -156,9 +147,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         found = services(topology)
         metafunc.parametrize("service", found, ids=[service.label for service in found])
     if "prosody" in metafunc.fixturenames:
-        files = {"main": (topology.jms, "/etc/prosody/prosody.cfg.lua")} | {
-            vnode.name: (node, f"/etc/prosody-{vnode.name}/prosody.cfg.lua")
-            for vnode, node in topology.vnode_nodes()
+        files = {
+            unit.vnode.name if unit.vnode else "main": (node, unit.configs[0].path)
+            for node in topology.nodes
+            for unit in prosody_units(node)
         }
         metafunc.parametrize("prosody", files.values(), ids=files)
     if "vnode" in metafunc.fixturenames:
@@ -166,17 +158,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> Lab:
+def lab(request: pytest.FixtureRequest) -> LabUnderTest:
     return request.config.stash[LAB]
 
 
 @pytest.fixture(scope="session")
-def topology(lab: Lab) -> Topology:
+def topology(lab: LabUnderTest) -> Topology:
     return lab.topology
 
 
 @pytest.fixture(scope="session")
-def facts(lab: Lab) -> Mapping[str, Facts | str]:
+def patience(lab: LabUnderTest) -> Patience:
+    return lab.patience
+
+
+@pytest.fixture(scope="session")
+def facts(lab: LabUnderTest) -> Mapping[str, Facts | str]:
     return lab.facts
 
 
@@ -187,24 +184,30 @@ def vnode_holders(topology: Topology) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="session")
-def jms(lab: Lab) -> Host:
+def jms(lab: LabUnderTest) -> Machine:
     """The JMS over ssh, as root; where it is silent, that is said once and not waited for again."""
     gathering.of(lab.facts, "jms")
-    return lab.hosts["jms"]
+    return lab.machines["jms"]
 
 
 @pytest.fixture(scope="session")
-def target(lab: Lab) -> Target:
+def target(lab: LabUnderTest) -> Target:
     """The crowd's door: nginx on the JMS, verified against the lab's CA."""
     gathering.of(lab.facts, "jms")
-    return Target.of(lab.topology, lab.workdir)
+    return Target.of(lab.lab)
 
 
 @pytest.fixture(scope="session")
-def scans(lab: Lab) -> Scans:
+def scans(lab: LabUnderTest) -> Scans:
     """Which ports answer the host and one node of each role."""
     silent = [name for name, answer in lab.facts.items() if isinstance(answer, str)]
-    return scan_all(lab.topology, lab.hosts, silent=silent)
+    return scan_all(lab.lab, lab.machines, silent=silent)
+
+
+@pytest.fixture(scope="session")
+def media(request: pytest.FixtureRequest, jms: Machine) -> Seen:
+    """What came of all that was tried with sound and picture."""
+    return request.config.stash[MEDIA].seen()
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +215,49 @@ def full_room(request: pytest.FixtureRequest, target: Target) -> Iterator[FullRo
     """`max_participants` joined one after another, then three more."""
     with request.config.stash[FILLING].full() as found:
         yield found
+
+
+def _early(request: pytest.FixtureRequest, name: str) -> Iterator[Any]:
+    early = request.config.stash[EARLY][name]
+    try:
+        yield early.value()
+    finally:
+        early.end()
+
+
+@pytest.fixture(scope="module")
+def talks(request: pytest.FixtureRequest, jms: Machine) -> Iterator[Talks]:
+    """People of several tenants, in rooms of the same name."""
+    yield from _early(request, "talks")
+
+
+@pytest.fixture(scope="module")
+def lines(request: pytest.FixtureRequest, jms: Machine) -> Iterator[Lines]:
+    """People who came in by different ways, in one room."""
+    yield from _early(request, "lines")
+
+
+@pytest.fixture(scope="module")
+def spellings(request: pytest.FixtureRequest, jms: Machine) -> Iterator[Spellings]:
+    """Two people in each of several rooms, whose name they typed differently."""
+    yield from _early(request, "spellings")
+
+
+@pytest.fixture
+def bridges(lab: LabUnderTest) -> Iterator[Bridges]:
+    """The bridges; all of them run again afterwards, whatever happened."""
+    found = Bridges(lab)
+    found.wait_operational(len(found.nodes), seconds=BACK_SECONDS)
+    yield found
+    found.start(*found.nodes)
+    found.wait_operational(len(found.nodes), seconds=BACK_SECONDS)
+
+
+@pytest.fixture
+def anybody_begins(topology: Topology) -> None:
+    """For tests that ask over HTTP for new conferences, without having logged in."""
+    if topology.spec.auth is Auth.INTERNAL:
+        pytest.skip("in this lab only accounts begin conferences ('auth = internal')")
 
 
 @pytest.fixture

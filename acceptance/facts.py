@@ -11,25 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import pytest
-from testinfra.host import Host
 
 from acceptance import remote, scripts
-from labctl.model import Node, Role
-from labctl.ready.probe import split_sections
-from labctl.waiting import whole
+from acceptance.remote import Machine
+from labctl.core.waiting import Patience
+from labctl.node.jicofo import VERSION, render_get
+from labctl.node.script import ShellScript, sectioned
+from labctl.node.sections import Sections, parse_sections
+from labctl.topology import roles
+from labctl.topology.model import Node
 
 TIME = "%Y %b %d %H:%M:%S"
-
-UNITS_OF_ROLE = {
-    Role.JMS: (
-        "prosody.service",
-        "nginx.service",
-        "jicofo.service",
-        "jitsi-videobridge2.service",
-    ),
-    Role.JVB: ("jitsi-videobridge2.service",),
-    Role.VISITORS: (),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +64,24 @@ class Facts:
     listeners: tuple[Listener, ...] = ()
     processes: tuple[tuple[str, str], ...] = ()
     """User and command line of every process."""
-    sections: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sections: Sections = field(default_factory=Sections)
 
     def lines(self, section: str) -> tuple[str, ...]:
-        return tuple(line for line in self.sections.get(section, ()) if line.strip())
+        return tuple(line for line in self.sections.lines(section) if line.strip())
 
     def text(self, section: str) -> str:
-        return "\n".join(self.sections.get(section, ()))
+        return "\n".join(self.sections.lines(section))
 
     def listening(self, proto: str, port: int) -> tuple[Listener, ...]:
         return tuple(it for it in self.listeners if (it.proto, it.port) == (proto, port))
 
     def failed_modules(self) -> Iterator[str]:
         """Prosody's lines about modules that it did not load, of the units' present runs."""
-        for title in self.sections:
-            if not title.startswith("log "):
-                continue
-            since = self._since(title.removeprefix("log "))
-            for line in self.lines(title):
+        for log, lines in self.sections.family("log").items():
+            since = self._since(log)
+            for line in filter(str.strip, lines):
                 if since is None or _log_time(line, since.year) >= since:
-                    yield f"{title.removeprefix('log ')}: {line}"
+                    yield f"{log}: {line}"
 
     def _since(self, log: str) -> datetime | None:
         index = log.removeprefix("/var/log/prosody-v").partition("/")[0]
@@ -102,30 +92,33 @@ class Facts:
 
 def units_of(node: Node) -> tuple[str, ...]:
     """Every unit that must run on a node."""
-    vnodes = (vnode.unit for vnode in node.vnodes)
-    turn = ("coturn.service",) if node.turn else ()
-    return ("ssh.service", "nftables.service", *UNITS_OF_ROLE[node.role], *turn, *vnodes)
+    return tuple(unit.name for unit in roles.units_of(node))
 
 
-def script_for(node: Node) -> str:
+def script_for(node: Node, patience: Patience) -> ShellScript:
     """The one command that gathers a node's facts; POSIX shell, run as root."""
     script = scripts.ALL.format(loop=scripts.LOOP_SECONDS, units=" ".join(units_of(node)))
-    if node.role is Role.JMS:
-        script += scripts.JMS.format(lua=scripts.LUA.format(), patient=whole(3))
+    for unit in roles.units_of(node):
+        if unit.error_log:
+            script += scripts.ERRORS.format(log=unit.error_log, lines=unit.error_lines)
+    if roles.runs(node, roles.JICOFO):
+        version = render_get(VERSION, patience=patience, seconds=3)
+        script += scripts.JMS.format(lua=scripts.LUA.format(), version=version)
     if node.bridge is not None:
-        script += scripts.BRIDGE.format(patient=whole(5))
-    return script
+        script += scripts.BRIDGE.format(patient=patience.whole(5))
+    return sectioned(script)
 
 
-def gather(nodes: Sequence[Node], hosts: Mapping[str, Host]) -> dict[str, Facts | str]:
+def gather(nodes: Sequence[Node], machines: Mapping[str, Machine]) -> dict[str, Facts | str]:
     """The facts of all nodes at once; a text instead says why a node gave none."""
 
     def one(node: Node) -> Facts | str:
         try:
-            result = remote.run(hosts[node.name], script_for(node))
+            machine = machines[node.name]
+            result = remote.run(machine, script_for(node, machine.patience).text)
         except remote.SilentNodeError as error:
             return error.message
-        sections = split_sections(result.stdout)
+        sections = parse_sections(result.stdout)
         if "listeners" in sections:
             return parse_facts(node.name, sections)
         said = (result.stderr.strip() or result.stdout.strip()).splitlines()
@@ -136,20 +129,16 @@ def gather(nodes: Sequence[Node], hosts: Mapping[str, Host]) -> dict[str, Facts 
         return dict(zip((node.name for node in nodes), pool.map(one, nodes), strict=True))
 
 
-def parse_facts(node: str, sections: Mapping[str, Sequence[str]]) -> Facts:
+def parse_facts(node: str, sections: Sections) -> Facts:
     """The facts in the sections of a node's answer."""
-    passwd = (line.partition(":") for line in sections.get("passwd", ()))
+    passwd = (line.partition(":") for line in sections.lines("passwd"))
     users = {int(uid): name for name, _, uid in passwd if uid}
-    processes = (line.split(None, 2) for line in sections.get("processes", ()))
+    processes = (line.split(None, 2) for line in sections.lines("processes"))
     return Facts(
         node=node,
-        units={
-            title.removeprefix("unit "): _parse_unit(lines)
-            for title, lines in sections.items()
-            if title.startswith("unit ")
-        },
+        units={unit: _parse_unit(lines) for unit, lines in sections.family("unit").items()},
         listeners=tuple(
-            _parse_listener(line, users) for line in sections["listeners"] if line.strip()
+            _parse_listener(line, users) for line in sections.lines("listeners") if line.strip()
         ),
         processes=tuple((words[0], words[2]) for words in processes if len(words) == 3),
         sections=sections,

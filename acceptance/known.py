@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labctl.drills.knownlines import KNOWN
+from labctl.topology.versions import NEWEST
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -40,32 +43,26 @@ JOURNAL = (
     Known(
         r"cgroup compatibility translation|Failed to set 'memory", "the drill 'memory', cgroups v1"
     ),
+    Known(r"token_verification\W+(error\W+)?Token .*not allowed to join", "test_auth"),
     Known(r"turnserver.*(A peer IP 192\.0\.2\.1 denied|Cannot find credentials)", "test_turn"),
 )
 """Warnings and worse in the journal since boot, the kernel's left out (it is not the node's)."""
 
-LOGS = (
-    Known(r"SEVERE: \[\d+\] \[room=", "a call that went wrong in a drill; see visitors"),
-    Known(r"Failed to (connect/login|allocate)|No caps nodeVer found", "an outage or drill"),
-    Known(r"Health check failed in|unable to (leave|join)", "a drill"),
-    Known(r"updateParticipant request timed out|Cannot grant ownership", "Prosody was restarted"),
-    Known(r"Error connecting|Failed to login\. Disconnecting", "a bridge before Prosody"),
-    Known(r"polls.*Error initializing module|module 'polls'", "upstream names a module it removed"),
-    Known(r"\[error\].*(connect|recv|send)\(\) failed", "a vnode or Prosody was restarted"),
-    Known(r"\[error\].*upstream (prematurely closed|timed out)", "a vnode or Prosody was stopped"),
-    Known(r"\[error\].*open\(\) \"/usr/share/jitsi-meet/.*failed", "a page that is not there"),
-    Known(r"Prosody was compiled without|lua-unbound", "Debian's build; DNS is not used"),
+LOGS = tuple(
+    Known(line.pattern, line.reason)
+    for line in KNOWN
+    if line.versions is None or line.versions.hold(NEWEST)
 )
-"""prosody.err, SEVERE in Jitsi's logs, errors of nginx."""
+"""prosody.err, SEVERE in Jitsi's logs, errors of nginx; the gate judges by the same lines."""
 
 PROSODY_CHECK = (
-    Known(r"^Checking |^ +Certificate: |^Done\.$|passed, congratulations", "what is looked at"),
-    Known(r"following configuration files|^ +-  /etc/prosody", "what is looked at"),
+    Known(r"^Checking |^ +Certificate: |^Done\.$|passed, congratulations", "what is checked"),
+    Known(r"following configuration files|^ +-  /etc/prosody", "what is checked"),
     Known(r"deprecated options in the global|'daemonize' -- instead", "upstream's vnode template"),
     Known(r"mod_posix is loaded|been deprecated\. You can safely", "upstream's configuration"),
     Known(r"hosts may be missing features|'prosodyctl check features'", "meetings need few"),
     Known(r"^Problems found, see above", "sums up the lines above, which are judged one by one"),
-    Known(r"lua-unbound|recommended|luaunbound|problem with DNS", "a lab asks no DNS"),
+    Known(r"lua-unbound|recommended|luaunbound|problem with DNS", "a lab does not use DNS"),
 )
 """Output of `prosodyctl check config`, `certs` and `disabled`."""
 

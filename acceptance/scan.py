@@ -7,16 +7,18 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address
 
-from testinfra.host import Host
-
 from acceptance import remote
-from labctl.model import Node, Topology
-from labctl.ports import Proto, declared_ports
-from labctl.waiting import scaled
+from acceptance.remote import Machine
+from labctl.core.waiting import Patience
+from labctl.topology.lab import Lab
+from labctl.topology.model import Node, Topology, VNode
+from labctl.topology.ports import declared_ports
+from labctl.topology.roles import all_units
+from labctl.topology.units import Proto, When
 
 HOST = "host"
-UNDECLARED = (111, 3478, 5000, 5222, 5269, 5280, 5281, 5347, 8080, 8888, 9090, 52221, 52691, 52801)
-"""Ports that something of Jitsi's listens on somewhere, mostly on loopback, and a few others."""
+OTHERS = (111, 3478, 5000, 5281, 5347)
+"""Ports that programs like these sometimes open beside those of the table of roles."""
 SECONDS = 1.5
 """How long a closed port may keep silent; an open one answers within milliseconds here."""
 
@@ -36,46 +38,54 @@ done; wait
 def doors_of(topology: Topology, node: Node) -> tuple[Door, ...]:
     """The TCP ports of a node that are worth a knock: all declared ones and the handful."""
     declared = {p.number for p in declared_ports(topology, node) if p.proto is Proto.TCP}
-    return tuple((node.address, number) for number in sorted({*declared, *UNDECLARED}))
+    return tuple((node.address, number) for number in sorted({*declared, *known_ports(), *OTHERS}))
 
 
-def scan_all(topology: Topology, hosts: Mapping[str, Host], *, silent: Collection[str]) -> Scans:
+def known_ports() -> frozenset[int]:
+    """TCP ports that a unit of any role listens on, be it on loopback; of the first vnode's."""
+    units = (it.of_vnode(VNode(1)) if it.when is When.EACH_VNODE else it for it in all_units())
+    return frozenset(it.number for unit in units for it in unit.ports if it.proto is Proto.TCP)
+
+
+def scan_all(lab: Lab, machines: Mapping[str, Machine], *, silent: Collection[str]) -> Scans:
     """What answers the host and one node of each role, all looking at once."""
-    doors = {node.name: doors_of(topology, node) for node in topology.nodes}
+    doors = {node.name: doors_of(lab.topology, node) for node in lab.topology.nodes}
 
     def look(source: str) -> frozenset[Door] | str:
         others = [door for name, there in doors.items() if name != source for door in there]
-        return scan_from_host(others) if source == HOST else scan_from_node(hosts[source], others)
+        if source == HOST:
+            return scan_from_host(others, lab.patience)
+        return scan_from_node(machines[source], others)
 
-    sources = [HOST, *(node.name for node in pick_sources(topology, silent=silent))]
+    sources = [HOST, *(node.name for node in pick_sources(lab.topology, silent=silent))]
     with ThreadPoolExecutor(max_workers=len(sources)) as pool:
         return dict(zip(sources, pool.map(look, sources), strict=True))
 
 
-def scan_from_node(host: Host, doors: Iterable[Door]) -> frozenset[Door] | str:
+def scan_from_node(machine: Machine, doors: Iterable[Door]) -> frozenset[Door] | str:
     """The doors that answer a node; a text says why it could not look."""
     words = " ".join(f"{address}:{port}" for address, port in doors)
-    script = _SCRIPT.format(doors=words, seconds=scaled(SECONDS))
-    result = remote.run(host, "bash -c %s", script)
+    script = _SCRIPT.format(doors=words, seconds=machine.patience.scaled(SECONDS))
+    result = remote.run(machine, "bash -c %s", script)
     if result.stderr.strip():
         return str(result.stderr).strip()
     found = (line.rpartition(":") for line in result.stdout.split())
     return frozenset((IPv4Address(address), int(port)) for address, _, port in found)
 
 
-def scan_from_host(doors: Iterable[Door]) -> frozenset[Door]:
+def scan_from_host(doors: Iterable[Door], patience: Patience) -> frozenset[Door]:
     """The doors that answer this machine."""
-    return asyncio.run(_scan(tuple(doors)))
+    return asyncio.run(_scan(tuple(doors), seconds=patience.scaled(SECONDS)))
 
 
-async def _scan(doors: tuple[Door, ...]) -> frozenset[Door]:
-    answers = await asyncio.gather(*(_knock(*door) for door in doors))
+async def _scan(doors: tuple[Door, ...], *, seconds: float) -> frozenset[Door]:
+    answers = await asyncio.gather(*(_knock(*door, seconds=seconds) for door in doors))
     return frozenset(door for door, open_ in zip(doors, answers, strict=True) if open_)
 
 
-async def _knock(address: IPv4Address, port: int) -> bool:
+async def _knock(address: IPv4Address, port: int, *, seconds: float) -> bool:
     try:
-        async with asyncio.timeout(scaled(SECONDS)):
+        async with asyncio.timeout(seconds):
             _, writer = await asyncio.open_connection(str(address), port)
     except (OSError, TimeoutError):
         return False

@@ -1,6 +1,7 @@
 """The commands that gather a node's facts: POSIX shell, run as root, one per node.
 
-`str.format` fills them in, so that braces of shell, awk and Lua are doubled.
+They give their answers in sections (`labctl.node.sections`).  `str.format` fills them in, so that
+braces of shell, awk and Lua are doubled.
 """
 
 from __future__ import annotations
@@ -10,48 +11,49 @@ LOOP_SECONDS = 300
 
 ALL = """
 for unit in {units}; do
-  echo "=== unit $unit"
+  section unit "$unit"
   systemctl show -p ActiveState -p SubState -p Result -p MainPID -p ActiveEnterTimestamp "$unit"
   echo "Enabled=$(systemctl is-enabled "$unit" 2>/dev/null)"
   since=$(systemctl show -P ActiveEnterTimestamp "$unit")
   [ -n "$since" ] && echo "Since=$(date -d "$since" '+%Y %b %d %H:%M:%S')"
   [ -n "$since" ] && echo "Age=$(($(date +%s) - $(date -d "$since" +%s)))"
 done
-echo "=== listeners"; ss -tulneH
-echo "=== passwd"; getent passwd | cut -d: -f1,3
-echo "=== processes"; ps -eo user:32=,pid=,args=
-echo "=== stand-ins"; cat /etc/jitsi/STAND-IN 2>/dev/null
-echo "=== vnode units"
+section listeners; ss -tulneH
+section passwd; getent passwd | cut -d: -f1,3
+section processes; ps -eo user:32=,pid=,args=
+section stand-ins; cat /etc/jitsi/STAND-IN 2>/dev/null
+section vnode units
 systemctl list-units --all --plain --no-legend 'prosody-v@*' | awk '{{print $1}}'
 for log in /var/log/prosody*/prosody.err; do
-  [ -e "$log" ] && echo "=== log $log" && grep -e 'Error initializing module' \\
+  [ -e "$log" ] && section log "$log" && grep -e 'Error initializing module' \\
     -e 'Unable to load module' -e 'Not loading module' "$log"
 done
-echo "=== restarts"
+section restarts
 journalctl -b -q --no-pager -o cat _PID=1 --since '-{loop} s' -g 'Scheduled restart job'
-echo "=== dumps"
+section dumps
 find / -xdev -maxdepth 5 \\( -path /usr -o -path /proc -o -path /sys \\) -prune -o -type f \\
   \\( -name core -o -name 'core.[0-9]*' -o -name 'core.*.zst' -o -name 'hs_err_pid*.log' \\
      -o -name 'java_pid*.hprof' \\) -print
 journalctl -b -q --no-pager -o short-iso _PID=1 -g 'code=dumped|core-dump'
-echo "=== journal"
+section journal
 journalctl -b -q --no-pager -o short-iso -p warning _TRANSPORT=journal _TRANSPORT=stdout \\
   _TRANSPORT=syslog
-echo "=== logs"
-for log in /var/log/prosody*/prosody.err; do [ -e "$log" ] && cat "$log"; done
-grep -h -F ' SEVERE: ' /var/log/jitsi/*.log 2>/dev/null
-grep -h -E '\\[(error|crit|alert|emerg)\\]' /var/log/nginx/error.log 2>/dev/null
-echo "=== login accounts"; awk -F: '$2 !~ /^[!*]/ {{ print $1 }}' /etc/shadow
-echo "=== ssh logins"; sshd -T 2>/dev/null | grep -E '^(passwordauth|kbdint|permitempty|permitroot)'
-echo "=== accounts"
+section login accounts; awk -F: '$2 !~ /^[!*]/ {{ print $1 }}' /etc/shadow
+section ssh logins; sshd -T 2>/dev/null | grep -E '^(passwordauth|kbdint|permitempty|permitroot)'
+section accounts
 find /var/lib/prosody* -path '*/accounts/*.dat' -print -exec cat {{}} \\;
-echo "=== placeholders"
+section placeholders
 grep -rlE '__[a-zA-Z]+Secret__|changeme|CHANGEME|YOURSECRET' /etc/prosody /etc/prosody-v* \\
   /etc/jitsi /etc/nginx/sites-enabled 2>/dev/null
-echo "=== readable secrets"
+section readable secrets
 runuser -u nobody -- find /etc/prosody /etc/prosody-v* /etc/jitsi /var/lib/prosody* \\
   \\( -name '*.key' -o -name prosody.cfg.lua -o -name '*.dat' -o -name 'jicofo.conf' \\
      -o -name 'jvb.conf' \\) -readable 2>/dev/null
+"""
+
+# What a unit logged of errors; sections of one name are read together.
+ERRORS = """
+section logs; grep -h -E -e '{lines}' {log} 2>/dev/null
 """
 
 # Prosody's configuration is Lua: run it, and print what it says rather than how it is written.
@@ -63,22 +65,22 @@ assert(loadfile(arg[1], "t", env))()
 for name, address in pairs(rawget(env, "s2sout_override") or {{}}) do print(name, address) end
 """
 JMS = """
-echo "=== nginx test"; nginx -t 2>&1
-echo "=== nginx configuration"; nginx -T 2>/dev/null
-echo "=== jicofo.conf"; cat /etc/jitsi/jicofo/jicofo.conf
-echo "=== jicofo.log"; tac /var/log/jitsi/jicofo.log | sed '/Starting Jicofo\\.$/q' | tac |
+section nginx test; nginx -t 2>&1
+section nginx configuration; nginx -T 2>/dev/null
+section jicofo.conf; cat /etc/jitsi/jicofo/jicofo.conf
+section jicofo.log; tac /var/log/jitsi/jicofo.log | sed '/Starting Jicofo\\.$/q' | tac |
   grep -F -e 'Added new videobridge' -e 'Registered (' -e 'VisitorsComponentManager' \\
     -e 'ealth check' -e 'health-check timed out'
-echo "=== jicofo version"; curl -sf --max-time {patient} http://127.0.0.1:8888/about/version
+section jicofo version; {version}
 echo
-echo "=== s2s overrides"; cat > /run/labctl-overrides.lua <<'LUA'
+section s2s overrides; cat > /run/labctl-overrides.lua <<'LUA'
 {lua}
 LUA
 lua5.4 /run/labctl-overrides.lua /etc/prosody/prosody.cfg.lua; rm -f /run/labctl-overrides.lua
 """
 BRIDGE = """
-echo "=== jvb.log"; grep -F 'Joined MUC:' /var/log/jitsi/jvb.log
-echo "=== jvb health"
+section jvb.log; grep -F 'Joined MUC:' /var/log/jitsi/jvb.log
+section jvb health
 curl -s --max-time {patient} -o /run/labctl-health -w '%{{http_code}}' http://127.0.0.1:8080/about/health
 echo; cat /run/labctl-health 2>/dev/null; rm -f /run/labctl-health
 """

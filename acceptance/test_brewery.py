@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from testinfra.host import Host
 
 from acceptance import facts as gathering
 from acceptance import jicofo
 from acceptance.facts import Facts
-from labctl.model import Node, Topology
-from labctl.waiting import Deadline, scaled, wait_until
+from acceptance.remote import Machine
+from labctl.core.waiting import Patience, wait_until
+from labctl.node.jicofo import Bridge
+from labctl.topology.model import Node, Topology
 
 pytestmark = pytest.mark.brewery
 
@@ -21,7 +21,8 @@ READY_SECONDS = 20
 FIRST_HEALTH_CHECK = 60  # seconds after its start a bridge answers /about/health for the first time
 
 
-FIT = {"operational": True, "drain": False, "graceful-shutdown": False, "shutting-down": False}
+FIT = {"operational": True, "drain": False, "graceful_shutdown": False, "shutting_down": False}
+"""What a bridge must be to get conferences (`labctl.node.jicofo.Bridge`)."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,14 @@ class Brewery:
     """What Jicofo says of its bridges, once that was as expected or the deadline had passed."""
 
     counts: tuple[int, int]
-    bridges: Mapping[str, Mapping[str, Any]]
+    bridges: Mapping[str, Bridge]
 
     def fitness(self, nick: str) -> dict[str, object]:
-        known = self.bridges.get(nick, {})
-        return {name: known.get(name) for name in FIT}
+        return {name: getattr(self.bridges.get(nick), name, None) for name in FIT}
 
 
 @pytest.fixture(scope="module")
-def brewery(jms: Host, topology: Topology) -> Brewery:
+def brewery(jms: Machine, topology: Topology) -> Brewery:
     """Asked until all is well, at most READY_SECONDS for all tests together."""
     seen: list[Brewery] = []
 
@@ -47,7 +47,7 @@ def brewery(jms: Host, topology: Topology) -> Brewery:
             seen[-1].fitness(nick) == FIT for nick in topology.bridges
         )
 
-    wait_until(well, deadline=Deadline.after(READY_SECONDS), interval=0.5)
+    wait_until(well, deadline=jms.patience.deadline(READY_SECONDS), interval=0.5)
     return seen[-1]
 
 
@@ -62,7 +62,7 @@ def test_jicofo_knows_exactly_these_bridges(brewery: Brewery, topology: Topology
     assert set(brewery.bridges) == set(topology.bridges)
 
 
-def test_bridge_is_fit_for_use(brewery: Brewery, jms: Host, bridge: Node) -> None:
+def test_bridge_is_fit_for_use(brewery: Brewery, jms: Machine, bridge: Node) -> None:
     """When this fails, Jicofo keeps this bridge out of new conferences: it joined, no more."""
     found = brewery.fitness(str(bridge.bridge))
     if found != FIT:
@@ -73,9 +73,20 @@ def test_bridge_is_fit_for_use(brewery: Brewery, jms: Host, bridge: Node) -> Non
 
 def test_versions_are_alike(brewery: Brewery, topology: Topology) -> None:
     """When this fails, Jicofo will not put two of the bridges into one conference."""
-    versions = {nick: facts.get("version") for nick, facts in brewery.bridges.items()}
+    versions = {nick: known.version for nick, known in brewery.bridges.items()}
     assert len(versions) == len(topology.bridges)
     assert len(set(versions.values())) == 1, versions
+
+
+def test_metrics_count_what_stats_count(jms: Machine) -> None:
+    """When this fails, whoever watches Jicofo by its metrics is not told of lost bridges."""
+    stats, metrics = jicofo.stats(jms), jicofo.metrics(jms)
+    told = {
+        "lost_bridges": metrics.value("bridge_selector_lost_bridges"),
+        "participants_moved": metrics.value("participants_moved"),
+    }
+    assert told == {name: getattr(stats, name) for name in told}
+    assert None not in told.values()
 
 
 def test_jicofo_logged_the_bridge(
@@ -97,12 +108,14 @@ def test_bridge_logged_its_join(
     assert line in gathering.of(facts, bridge.name).text("jvb.log")
 
 
-def test_bridge_is_healthy(facts: Mapping[str, Facts | str], bridge: Node) -> None:
+def test_bridge_is_healthy(
+    facts: Mapping[str, Facts | str], bridge: Node, patience: Patience
+) -> None:
     """When this fails, the bridge itself says that it cannot serve media."""
     found = gathering.of(facts, bridge.name)
     code, *words = found.lines("jvb health") or ("none",)
     age = found.units["jitsi-videobridge2.service"].age
-    young = age is not None and age <= FIRST_HEALTH_CHECK + scaled(5)
+    young = age is not None and age <= FIRST_HEALTH_CHECK + patience.scaled(5)
     assert code == "200" or (young and code in ("500", "503")), (
         f"HTTP {code} after {age} s: {words}"
     )

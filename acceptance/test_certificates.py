@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
-from testinfra.host import Host
 
 from acceptance import certificates, remote
 from acceptance.certificates import Service, Shown
-from acceptance.conftest import Lab
-from labctl.model import Topology
+from acceptance.remote import Machine
+from acceptance.undertest import LabUnderTest
+from labctl.topology.model import Topology
 
 pytestmark = [pytest.mark.services, pytest.mark.security]
 
@@ -21,13 +21,13 @@ LONGEST = timedelta(days=7)
 
 
 @pytest.fixture(scope="module")
-def shown(jms: Host, topology: Topology) -> Mapping[str, Shown]:
+def shown(jms: Machine, topology: Topology) -> Mapping[str, Shown]:
     return certificates.look(jms, certificates.services(topology))
 
 
 @pytest.fixture(scope="module")
-def ca(lab: Lab) -> x509.Certificate:
-    return x509.load_pem_x509_certificate((lab.workdir.ca / "ca.crt").read_bytes())
+def ca(lab: LabUnderTest) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((lab.lab.folder.ca / "ca.crt").read_bytes())
 
 
 def test_certificate_is_trusted_under_its_name(
@@ -64,9 +64,9 @@ def test_certificate_lasts(
         assert one.not_valid_after_utc >= now + LONGEST
 
 
-def test_old_tls_is_refused(jms: Host, service: Service) -> None:
+def test_old_tls_is_refused(jms: Machine, service: Service) -> None:
     """When this fails, somebody in between can make a client speak a broken TLS."""
     options = ("-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
-    said = remote.run(jms, "sh -c %s", service.command(*options)).stdout
+    said = remote.run(jms, "sh -c %s", service.command(*options, patience=jms.patience)).stdout
     assert "alert protocol version" in said, said[-2000:]
     assert "BEGIN CERTIFICATE" not in said

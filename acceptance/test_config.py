@@ -7,13 +7,12 @@ from collections.abc import Mapping
 
 import pytest
 from pyhocon import ConfigFactory
-from testinfra.host import Host
 
 from acceptance import facts as gathering
 from acceptance import remote
 from acceptance.facts import Facts
-from labctl.model import Topology, VNode
-from labctl.waiting import whole
+from acceptance.remote import Machine
+from labctl.topology.model import Topology, VNode
 
 pytestmark = [pytest.mark.config, pytest.mark.visitors]
 
@@ -77,11 +76,11 @@ def test_units_are_the_vnodes(topology: Topology, facts: Mapping[str, Facts | st
     assert seen == expected
 
 
-def test_vnode_answers_through_nginx(jms: Host, topology: Topology, vnode: VNode) -> None:
+def test_vnode_answers_through_nginx(jms: Machine, topology: Topology, vnode: VNode) -> None:
     """When this fails, no visitor reaches this vnode from outside."""
     result = remote.run(
         jms,
-        f"curl -s --max-time {whole(5)} --resolve %s:443:%s %s",
+        f"curl -s --max-time {jms.patience.whole(5)} --resolve %s:443:%s %s",
         topology.domain,
         str(topology.jms.address),
         f"https://{topology.domain}/http-bind?vnode={vnode.name}",

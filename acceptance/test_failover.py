@@ -8,68 +8,18 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from acceptance import jicofo, remote
-from acceptance.conftest import Lab
+from acceptance import jicofo
+from acceptance.bridges import BACK_SECONDS, GONE_SECONDS, Bridges
+from acceptance.undertest import LabUnderTest
 from labctl.crowd import CrowdError, Kind, Target, View
 from labctl.crowd.sync import SyncCrowd, crowd_in
-from labctl.waiting import scaled
 
 pytestmark = [pytest.mark.failover, pytest.mark.slow]
 
-UNIT = "jitsi-videobridge2.service"
-GONE_SECONDS = 10
 MOVE_SECONDS = 15
 TRIES = 6
 WATCH_SECONDS = 6
 """How long nobody may be invited while no bridge is there; a re-invitation takes about 2 s."""
-BACK_SECONDS = 90
-"""A bridge that failed before counts again only after 60 s."""
-
-
-class Bridges:
-    """The bridges' units: stop and start them, and wait until Jicofo has noticed."""
-
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-        self.nodes = {str(n.bridge): n.name for n in lab.topology.nodes if n.bridge}
-
-    def stop(self, *nicks: str) -> None:
-        for nick in nicks:
-            self._systemctl("stop", nick)
-
-    def start(self, *nicks: str) -> None:
-        for nick in nicks:
-            self._systemctl("start", nick)
-
-    @contextmanager
-    def alone(self, nick: str) -> Iterator[None]:
-        """This bridge is the only one for a while."""
-        rest = [other for other in self.nodes if other != nick]
-        self.stop(*rest)
-        self.wait_operational(1, seconds=GONE_SECONDS)
-        yield
-        self.start(*rest)
-        self.wait_operational(len(self.nodes), seconds=BACK_SECONDS)
-
-    def wait_operational(self, count: int, *, seconds: float) -> None:
-        jms = self._lab.hosts["jms"]
-        seen = jicofo.wait_value(lambda: jicofo.counts(jms)[1], count, seconds=seconds)
-        assert seen == count, f"operational_bridge_count is {seen} after {scaled(seconds):g} s"
-
-    def _systemctl(self, verb: str, nick: str) -> None:
-        node = self.nodes[nick]
-        result = remote.run(self._lab.hosts[node], "systemctl %s %s", verb, UNIT, seconds=30)
-        assert result.rc == 0, f"'systemctl {verb}' on '{node}': {result.stderr.strip()}"
-
-
-@pytest.fixture
-def bridges(lab: Lab) -> Iterator[Bridges]:
-    """The bridges; all of them run again afterwards, whatever happened."""
-    found = Bridges(lab)
-    found.wait_operational(len(found.nodes), seconds=BACK_SECONDS)
-    yield found
-    found.start(*found.nodes)
-    found.wait_operational(len(found.nodes), seconds=BACK_SECONDS)
 
 
 @pytest.fixture
@@ -87,7 +37,7 @@ def connected(crowd: SyncCrowd) -> list[bool]:
 
 @contextmanager
 def call_on(
-    bridge: str, bridges: Bridges, lab: Lab, target: Target, room: str
+    bridge: str, bridges: Bridges, lab: LabUnderTest, target: Target, room: str
 ) -> Iterator[tuple[SyncCrowd, list[SyncCrowd]]]:
     """A call of two that is on `bridge`, and the calls that turned out to be on others.
 
@@ -101,7 +51,7 @@ def call_on(
             crowd = stack.enter_context(crowd_in(target, f"{room}-{name}"))
             crowd.join(2)
             crowd.wait_for(Kind.ACCEPTED, deadline=MOVE_SECONDS)
-            used = jicofo.bridges_of(lab.hosts["jms"], target.room_jid(crowd.room, None))
+            used = jicofo.bridges_of(lab.machines["jms"], target.room_jid(crowd.room, None))
             return crowd, bridge in used
 
         for index in range(TRIES):
@@ -120,7 +70,7 @@ def call_on(
 
 
 def test_calls_go_on_without_the_jms_bridge(
-    lab: Lab, bridges: Bridges, target: Target, room: str
+    lab: LabUnderTest, bridges: Bridges, target: Target, room: str
 ) -> None:
     """When this fails, the loss of one bridge ends calls although others are free."""
     own = str(lab.topology.jms.bridge)
@@ -132,10 +82,10 @@ def test_calls_go_on_without_the_jms_bridge(
         call.wait_for(Kind.TERMINATED, deadline=GONE_SECONDS, after=began)
         call.wait_for(Kind.REINVITED, deadline=MOVE_SECONDS, after=began)
         bridges.wait_operational(len(bridges.nodes) - 1, seconds=GONE_SECONDS)
-        assert own not in jicofo.bridges_of(lab.hosts["jms"], target.room_jid(call.room, None))
-        if not lab.topology.relays:
+        assert own not in jicofo.bridges_of(lab.machines["jms"], target.room_jid(call.room, None))
+        if not lab.topology.spec.relays:
             disturbed = [view.nick for one in others for view in one.views() if was_moved(view)]
-            assert disturbed == [], "calls on other bridges must not notice"
+            assert disturbed == [], "calls on other bridges must not be affected"
         with crowd_in(target, f"{room}-new") as fresh:
             fresh.join(2)
             fresh.wait_invited(deadline=MOVE_SECONDS)
@@ -146,17 +96,17 @@ def was_moved(view: View) -> bool:
 
 
 def test_calls_end_without_bridges_and_recover_with_one(
-    lab: Lab, bridges: Bridges, conference: SyncCrowd
+    lab: LabUnderTest, bridges: Bridges, conference: SyncCrowd
 ) -> None:
     """When this fails, a lab does not notice that it lost all bridges, or never recovers."""
     began = time.monotonic()
     bridges.stop(*bridges.nodes)
     bridges.wait_operational(0, seconds=GONE_SECONDS)
     conference.wait_for(Kind.TERMINATED, deadline=GONE_SECONDS, after=began)
-    assert (
-        jicofo.wait_value(lambda: connected(conference), [False] * 3, seconds=GONE_SECONDS)
-        == [False] * 3
+    last = jicofo.wait_value(
+        lambda: connected(conference), [False] * 3, seconds=GONE_SECONDS, patience=lab.patience
     )
+    assert last == [False] * 3
     ended = max(event.at for view in conference.views() for event in view.events)
     with pytest.raises(CrowdError, match="had no event 'reinvited'"):
         conference.participants[0].wait_for(Kind.REINVITED, deadline=WATCH_SECONDS, after=ended)

@@ -1,4 +1,4 @@
-"""Open is what is declared (labctl/ports.py), to whom it is declared, and nothing else."""
+"""Open is what is declared (labctl/topology/ports.py), to whom it is declared, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from acceptance import facts as gathering
 from acceptance.facts import Facts
 from acceptance.scan import HOST, Scans
-from labctl.model import Node, Topology
-from labctl.ports import Proto, declared_ports, reachable
+from labctl.topology.model import Node, Topology
+from labctl.topology.ports import declared_ports, reachable
+from labctl.topology.units import Proto
 
 pytestmark = pytest.mark.ports
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import pytest
 
 from acceptance import jicofo, remote
-from acceptance.conftest import Lab
+from acceptance.undertest import LabUnderTest
 from labctl.crowd import CrowdError, Kind, Target, View
 from labctl.crowd.sync import SyncCrowd, crowd_in
-from labctl.drills.faults import BRIDGE_UNIT, CutPorts, Fault, Hang, Spot, render_fault, render_undo
-from labctl.model import Node
-from labctl.waiting import whole
+from labctl.drills.faults import BRIDGE_UNIT, CutPorts, Fault, Hang, Spot
+from labctl.drills.scripts import render_fault, render_undo
+from labctl.topology.model import Node
 
 pytestmark = [pytest.mark.regression, pytest.mark.failover, pytest.mark.slow]
 
@@ -38,7 +38,7 @@ later; the bridges report every 5 s."""
 class Faults:
     """Faults on bridges' nodes, and the processes that must live through them."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: LabUnderTest) -> None:
         self._lab = lab
         self.total = len(lab.topology.bridges)
 
@@ -51,14 +51,18 @@ class Faults:
     def health(self, nick: str) -> str:
         """The HTTP status that the bridge gives of its own health."""
         url = "http://127.0.0.1:8080/about/health"
-        words = f"curl -s --max-time {whole(5)} -o /dev/null -w %{{http_code}} {url}"
+        words = (
+            f"curl -s --max-time {self._lab.patience.whole(5)} -o /dev/null -w %{{http_code}} {url}"
+        )
         return self._run(self.node_of(nick).name, words)
 
     def operational(self) -> int:
-        return jicofo.counts(self._lab.hosts["jms"])[1]
+        return jicofo.counts(self._lab.machines["jms"])[1]
 
     def wait_operational(self, count: int, *, seconds: float) -> int:
-        return jicofo.wait_value(self.operational, count, seconds=seconds)
+        return jicofo.wait_value(
+            self.operational, count, seconds=seconds, patience=self._lab.patience
+        )
 
     @contextmanager
     def there_is(self, fault: Fault, nick: str, *, ports: tuple[int, ...] = ()) -> Iterator[None]:
@@ -75,13 +79,13 @@ class Faults:
         self._run("jms", "systemctl restart prosody.service", seconds=40)
 
     def _run(self, node: str, script: str, *, seconds: int = 20) -> str:
-        result = remote.run(self._lab.hosts[node], "sh -c %s", script, seconds=seconds)
+        result = remote.run(self._lab.machines[node], "sh -c %s", script, seconds=seconds)
         assert result.rc == 0, f"on '{node}': {result.stderr.strip()}"
         return str(result.stdout).strip()
 
 
 @pytest.fixture(scope="module")
-def faults(lab: Lab) -> Faults:
+def faults(lab: LabUnderTest) -> Faults:
     found = Faults(lab)
     if found.total < 2:
         pytest.skip("takes a second bridge")
@@ -111,12 +115,12 @@ class Hung:
 
 
 @pytest.fixture(scope="module")
-def hung(lab: Lab, faults: Faults, target: Target) -> Hung:
+def hung(lab: LabUnderTest, faults: Faults, target: Target) -> Hung:
     """A call of two; its bridge hangs until Jicofo gives it up; a third joins; it wakes up."""
     with crowd_in(target, "accept-hung") as crowd:
         crowd.join(2, deadline=JOIN_SECONDS)
         crowd.wait_for(Kind.ACCEPTED, deadline=JOIN_SECONDS)
-        used = jicofo.bridges_of(lab.hosts["jms"], target.room_jid(crowd.room, None))
+        used = jicofo.bridges_of(lab.machines["jms"], target.room_jid(crowd.room, None))
         assert len(used) == 1, f"the call is on {sorted(used)}"
         [nick] = used
         node = faults.node_of(nick).name
@@ -147,15 +151,16 @@ def test_jicofo_1143_bridge_counts_again_after_a_failed_check(faults: Faults, hu
     assert hung.fresh_call_invited
 
 
-def test_jicofo_1050_call_stays_on_a_bridge_that_does_not_answer(lab: Lab, hung: Hung) -> None:
+def test_jicofo_1050_call_stays_on_a_bridge_that_does_not_answer(
+    lab: LabUnderTest, hung: Hung
+) -> None:
     """When this fails, upstream became better: a call leaves a bridge that does not answer.
 
-    jitsi/jicofo#1050 (open): "Conference is not moved to another jvb when JVB's XMPP connection
-    is broken".  Today, without relays: those in the call are never invited anew although another
+    jitsi/jicofo#1050 (open): "Conference is not moved to another jvb when JVB's XMPP connection is
+    broken".  Today, without relays: those in the call are never invited again although another
     bridge is free, and who joins gets none ("A new bridge was selected, but Octo is disabled").
-    Fixed when the call gets `reinvited` and the newcomer `invited`, both on another bridge.
-    """
-    if lab.topology.relays:
+    Fixed when the call gets `reinvited` and the newcomer `invited`, both on another bridge."""
+    if lab.topology.spec.relays:
         pytest.skip("with relays the newcomer is put on another bridge, apart from the others")
     moved = [view.nick for view in hung.call if view.first(Kind.REINVITED) is not None]
     assert moved == [], "better than upstream used to be: the call was moved"
@@ -167,7 +172,7 @@ class Restarted:
     """What came of Jicofo and the bridges after Prosody was restarted under a call."""
 
     added: frozenset[str]
-    """Nicks of the bridges that Jicofo found anew: it lost all of them with its connection."""
+    """Nicks of the bridges that Jicofo found again: it lost all of them with its connection."""
     operational: int
     nicks: frozenset[str]
     jicofo_same: bool
@@ -177,9 +182,9 @@ class Restarted:
 
 
 @pytest.fixture(scope="module")
-def restarted(lab: Lab, faults: Faults, target: Target) -> Restarted:
+def restarted(lab: LabUnderTest, faults: Faults, target: Target) -> Restarted:
     """Prosody restarts while a call runs: Jicofo's farewells to the old rooms then time out."""
-    jms = lab.hosts["jms"]
+    jms = lab.machines["jms"]
     nicks = {nick: faults.node_of(nick).name for nick in lab.topology.bridges}
     with crowd_in(target, "accept-restart") as crowd:
         crowd.join(3, deadline=JOIN_SECONDS)
@@ -191,7 +196,10 @@ def restarted(lab: Lab, faults: Faults, target: Target) -> Restarted:
         faults.restart_prosody()
         # Until Jicofo has noticed, its count is still the old one.
         added = jicofo.wait_value(
-            lambda: jicofo.added_since(jms, logged), frozenset(nicks), seconds=REJOIN_SECONDS
+            lambda: jicofo.added_since(jms, logged),
+            frozenset(nicks),
+            seconds=REJOIN_SECONDS,
+            patience=lab.patience,
         )
         operational = faults.wait_operational(faults.total, seconds=REJOIN_SECONDS)
         seconds = time.monotonic() - began
@@ -208,7 +216,7 @@ def restarted(lab: Lab, faults: Faults, target: Target) -> Restarted:
 
 
 def test_jicofo_1297_brewery_is_joined_again(
-    lab: Lab, faults: Faults, restarted: Restarted
+    lab: LabUnderTest, faults: Faults, restarted: Restarted
 ) -> None:
     """When this fails, Jicofo sees no bridge after Prosody's restart until it is restarted, too.
 
@@ -216,24 +224,24 @@ def test_jicofo_1297_brewery_is_joined_again(
     reconnect".  Packages before it (stable 11146) give up after one failed join.  Proven fixed:
     every bridge is operational again and Jicofo is the same process.
     """
-    assert restarted.added == frozenset(lab.topology.bridges), "Jicofo did not find them anew"
+    assert restarted.added == frozenset(lab.topology.bridges), "Jicofo did not find them again"
     assert restarted.operational == faults.total, f"after {restarted.seconds:.1f} s"
     assert restarted.jicofo_same
 
 
-def test_jvb_1247_bridges_come_back_to_the_brewery(lab: Lab, restarted: Restarted) -> None:
+def test_jvb_1247_bridges_come_back_to_the_brewery(lab: LabUnderTest, restarted: Restarted) -> None:
     """When this fails, bridges are connected, call themselves healthy, and are in no brewery.
 
     jitsi/jitsi-videobridge#1247 (open): "Health check does not detect broken MUC connection";
     after a restart of Prosody the bridge reconnects before the room is there, and stays out.
     Proven not to be so here: every bridge is back by itself.
     """
-    assert restarted.added == frozenset(lab.topology.bridges), "Jicofo did not find them anew"
+    assert restarted.added == frozenset(lab.topology.bridges), "Jicofo did not find them again"
     assert restarted.nicks == frozenset(lab.topology.bridges)
     assert all(restarted.bridges_same.values()), restarted.bridges_same
 
 
-def test_jvb_1247_health_does_not_see_that_xmpp_is_cut(lab: Lab, faults: Faults) -> None:
+def test_jvb_1247_health_does_not_see_that_xmpp_is_cut(lab: LabUnderTest, faults: Faults) -> None:
     """When this fails, upstream became better: a bridge's health tells that Jicofo lost it.
 
     jitsi/jitsi-videobridge#1247 (open), the other half: the bridge is cut off from Prosody, Jicofo

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from testinfra.host import Host
 
 from acceptance import jicofo, web
+from acceptance.remote import Machine
 from labctl.crowd import Kind, Options, Target, View
 from labctl.crowd.sync import SyncCrowd, crowd_in
-from labctl.model import Node, Topology
+from labctl.node.jicofo import BridgeSession
+from labctl.topology.model import Node, Topology
 
 pytestmark = [pytest.mark.relays, pytest.mark.brewery]
 
@@ -27,7 +27,7 @@ EACH = 2
 
 @pytest.fixture(autouse=True)
 def relays_on(topology: Topology) -> None:
-    if not topology.relays:
+    if not topology.spec.relays:
         pytest.skip("this lab has relays off: a conference stays on one bridge")
     if len(topology.bridges) < 2:
         pytest.skip("this lab has one bridge only")
@@ -39,31 +39,33 @@ class Wide:
 
     speakers: list[View]
     listeners: list[View]
-    sessions: Mapping[str, Mapping[str, Any]]
+    sessions: Mapping[str, BridgeSession]
     """Jicofo's session on each bridge, by the bridge's nick."""
 
 
-def stress_of(jms: Host) -> dict[str, float]:
+def stress_of(jms: Machine) -> dict[str, float]:
     """The stress of the bridges that Jicofo holds for overloaded, by nick."""
     known = jicofo.bridges(jms).items()
-    return {nick: float(one.get("stress", 0)) for nick, one in known if one.get("overloaded")}
+    return {nick: bridge.stress or 0.0 for nick, bridge in known if bridge.overloaded}
 
 
-def need_calm(jms: Host) -> None:
+def need_calm(jms: Machine) -> None:
     """Wait until no bridge is overloaded, which by default is a matter of the node's CPU.
 
     Visitors and participants share a bridge when the others are overloaded, as upstream has it;
     nodes that share few cores are so whenever the machine is busy.
     """
-    seen = jicofo.wait_value(lambda: stress_of(jms), {}, seconds=CALM_SECONDS)
+    seen = jicofo.wait_value(
+        lambda: stress_of(jms), {}, seconds=CALM_SECONDS, patience=jms.patience
+    )
     if seen:
         pytest.skip(f"this machine is too busy: overloaded bridges {seen} after {CALM_SECONDS} s")
 
 
 @pytest.fixture(scope="module")
-def wide(target: Target, topology: Topology, jms: Host) -> Iterator[Wide]:
-    """The conference; begun anew where the bridges became overloaded while it began."""
-    if not topology.relays or not topology.vnodes:
+def wide(target: Target, topology: Topology, jms: Machine) -> Iterator[Wide]:
+    """The conference; started again if the bridges became overloaded while it began."""
+    if not topology.spec.relays or not topology.vnodes:
         pytest.skip("takes relays and vnodes")
     with ExitStack() as stack:
         for index in range(TRIES):
@@ -75,20 +77,19 @@ def wide(target: Target, topology: Topology, jms: Host) -> Iterator[Wide]:
         yield found
 
 
-def begin(crowd: SyncCrowd, target: Target, jms: Host) -> Wide:
+def begin(crowd: SyncCrowd, target: Target, jms: Machine) -> Wide:
     crowd.join(EACH, deadline=SECONDS)
     crowd.join(EACH, deadline=SECONDS, options=Options(want_visitor=True))
     crowd.wait_for(Kind.ACCEPTED, deadline=SECONDS)
-    path = f"/debug/conference/{target.room_jid(crowd.room, None)}"
-    manager = jicofo.ask(jms, path).get("colibri_session_manager", {})
+    sessions = jicofo.sessions(jms, target.room_jid(crowd.room, None))
     views = crowd.views()
-    return Wide(views[:EACH], views[EACH:], manager.get("sessions", {}))
+    return Wide(views[:EACH], views[EACH:], sessions)
 
 
-def test_bridge_is_in_the_region(jms: Host, bridge: Node) -> None:
+def test_bridge_is_in_the_region(jms: Machine, bridge: Node) -> None:
     """When this fails, Jicofo takes the bridge for one that cannot relay, and fills another."""
     known = jicofo.bridges(jms)[str(bridge.bridge)]
-    assert (known["relay-id"], known["region"]) == (bridge.bridge, REGION)
+    assert (known.relay_id, known.region) == (bridge.bridge, REGION)
 
 
 def test_conference_spans_bridges(wide: Wide, topology: Topology) -> None:
@@ -108,7 +109,7 @@ def test_listeners_and_speakers_are_on_bridges_of_their_own(wide: Wide) -> None:
 def test_sessions_are_those_jicofo_knows(wide: Wide) -> None:
     """When this fails, clients report failures of bridge sessions that nobody can find."""
     told = {view.bridge_session for view in (*wide.speakers, *wide.listeners)}
-    assert told == {session["id"] for session in wide.sessions.values()}
+    assert told == {session.id for session in wide.sessions.values()}
 
 
 def test_everybody_is_told_the_region(wide: Wide) -> None:
@@ -118,7 +119,7 @@ def test_everybody_is_told_the_region(wide: Wide) -> None:
 
 def test_bridges_relay_to_each_other(wide: Wide) -> None:
     """When this fails, half of the conference neither sees nor hears the other half."""
-    relays = {nick: set(session.get("relays", ())) for nick, session in wide.sessions.items()}
+    relays = {nick: set(session.relays) for nick, session in wide.sessions.items()}
     others = {nick: set(wide.sessions) - {nick} for nick in wide.sessions}
     assert relays == others
 

@@ -9,12 +9,12 @@ import pytest
 from acceptance import facts as gathering
 from acceptance import known, remote
 from acceptance.clock import Offset, look
-from acceptance.conftest import Lab
 from acceptance.facts import Facts
 from acceptance.scripts import LOOP_SECONDS
-from labctl.model import Node, Role, VNode
-from labctl.packages import MAIN_PACKAGES
-from labctl.waiting import whole
+from acceptance.undertest import LabUnderTest
+from labctl.images.packages import MAIN_PACKAGES
+from labctl.topology.model import Node, VNode
+from labctl.topology.roles import prosody_units
 
 pytestmark = pytest.mark.services
 
@@ -80,7 +80,7 @@ def test_nginx_configuration_is_sound(facts: NODE_FACTS) -> None:
 
 def test_every_prosody_module_loaded(facts: NODE_FACTS, node: Node) -> None:
     """When this fails, visitors may see nobody although they are redirected and let in."""
-    if node.role is Role.JVB:
+    if not prosody_units(node):
         pytest.skip(f"'{node.name}' runs no Prosody")
     assert list(gathering.of(facts, node.name).failed_modules()) == []
 
@@ -96,10 +96,10 @@ def test_nothing_crashed(facts: NODE_FACTS, node: Node) -> None:
     assert gathering.of(facts, node.name).lines("dumps") == ()
 
 
-def assert_clean(lab: Lab, found: list[str]) -> None:
+def assert_clean(lab: LabUnderTest, found: list[str]) -> None:
     """Fail on lines that `acceptance/known.py` does not explain.
 
-    Its lists were made on stand-ins and from the facts; nobody has read a whole log of the
+    Its lists were made on stand-ins and from docs/facts/; nobody has read a whole log of the
     originals against them.  So on real packages such lines are shown as an expected failure (`x`,
     and in the report) until they are judged: `labctl gate` compares them with a baseline's.
     """
@@ -109,21 +109,21 @@ def assert_clean(lab: Lab, found: list[str]) -> None:
     assert found == []
 
 
-def test_journal_is_clean(lab: Lab, facts: NODE_FACTS, node: Node) -> None:
+def test_journal_is_clean(lab: LabUnderTest, facts: NODE_FACTS, node: Node) -> None:
     """When this fails, something warns of what nobody has looked at yet (acceptance/known.py)."""
     lines = gathering.of(facts, node.name).lines("journal")
     assert_clean(lab, known.unknown(lines, known.JOURNAL))
 
 
-def test_logs_are_clean(lab: Lab, facts: NODE_FACTS, node: Node) -> None:
+def test_logs_are_clean(lab: LabUnderTest, facts: NODE_FACTS, node: Node) -> None:
     """When this fails, Prosody, nginx or one of Jitsi's programs logged an error not yet known."""
     lines = gathering.of(facts, node.name).lines("logs")
     assert_clean(lab, known.unknown(lines, known.LOGS))
 
 
 @pytest.fixture(scope="module")
-def offsets(lab: Lab) -> Mapping[str, Offset | str]:
-    return look(lab.hosts)
+def offsets(lab: LabUnderTest) -> Mapping[str, Offset | str]:
+    return look(lab.machines)
 
 
 def test_clock_is_right(offsets: Mapping[str, Offset | str], node: Node) -> None:
@@ -135,16 +135,16 @@ def test_clock_is_right(offsets: Mapping[str, Offset | str], node: Node) -> None
 
 
 @pytest.mark.slow
-def test_prosodyctl_check_finds_nothing_new(lab: Lab, prosody: tuple[Node, str]) -> None:
+def test_prosodyctl_check_finds_nothing_new(lab: LabUnderTest, prosody: tuple[Node, str]) -> None:
     """When this fails, Prosody itself says that its configuration or certificates are wrong.
 
     Not asked: `dns` and `connectivity`, which need the internet, and `turn`, which needs a relay.
     """
     node, configuration = prosody
-    check = f"timeout {whole(15)} prosodyctl --config %s check %s 2>&1"
+    check = f"timeout {lab.patience.whole(15)} prosodyctl --config %s check %s 2>&1"
     lines: list[str] = []
     for what in ("config", "certs", "disabled"):
-        done = remote.run(lab.hosts[node.name], check, configuration, what)
+        done = remote.run(lab.machines[node.name], check, configuration, what)
         assert "congratulations" in done.stdout or "Problems found" in done.stdout, done.stdout
         lines += done.stdout.splitlines()
     assert known.unknown(lines, known.PROSODY_CHECK) == []

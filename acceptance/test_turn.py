@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address
+from urllib.parse import urlencode
 
 import pytest
 
 from acceptance.stun import Allocation, RefusedError, over_tls, over_udp
-from labctl.crowd import Target
+from labctl.crowd import Options, Target
+from labctl.crowd.door import Door
+from labctl.crowd.names import RoomName
 from labctl.crowd.stream import Stream
 from labctl.crowd.sync import wait
 from labctl.crowd.xml import element
-from labctl.model import Topology
-from labctl.waiting import scaled
+from labctl.topology.model import Topology
 
 pytestmark = pytest.mark.ports
 
@@ -32,10 +34,13 @@ def services(target: Target, topology: Topology) -> Mapping[str, Service]:
         pytest.skip("this lab has no TURN server ('turn = on' makes one)")
 
     async def ask() -> Mapping[str, Service]:
-        stream = Stream(target, domain=target.domain, query="", on_stanza=_ignore, on_lost=_ignore)
-        async with asyncio.timeout(scaled(SECONDS)):
+        options, room = Options(), RoomName.of("turn")
+        domain, account = options.login(target, vnode=None)
+        query = urlencode({"room": room.asked, "token": options.token_for(target, room) or ""})
+        stream = Stream(target, domain=domain, door=Door(query), on_stanza=_ignore, on_lost=_ignore)
+        async with asyncio.timeout(target.patience.scaled(SECONDS)):
             await stream.connect()
-            await stream.login()
+            await stream.login(account)
             answer = await stream.request("get", element("services", ns=EXTDISCO), to=target.domain)
             await stream.close()
         return {str(it.get("type")): it.attrib for it in answer.iter(f"{{{EXTDISCO}}}service")}
@@ -57,17 +62,18 @@ def allocation(
     """Opens a connection to coturn with the credentials that Prosody gave."""
     service = services[request.param]
     address, port = topology.jms.address, int(service["port"])
+    seconds = target.patience.scaled(SECONDS)
 
     def open_one() -> Allocation:
         if request.param == "turn":
-            connection = over_udp(address, port, seconds=scaled(SECONDS))
+            connection = over_udp(address, port, seconds=seconds)
         else:
             connection = over_tls(
                 address,
                 port,
                 name=service["host"],
                 context=target.context(),
-                seconds=scaled(SECONDS),
+                seconds=seconds,
             )
         return Allocation(connection, service["username"], service["password"])
 

@@ -5,36 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from testinfra.host import Host
 
 from acceptance import facts as gathering
 from acceptance import jicofo, remote
+from acceptance.chat import heard
 from acceptance.facts import Facts
+from acceptance.remote import Machine
 from acceptance.rooms import JOIN_SECONDS, VISITORS, FullRoom
-from labctl.crowd import Event, Kind, Options, Target
-from labctl.crowd.sync import SyncParticipant, crowd_in
-from labctl.model import Topology, VNode
+from labctl.core.waiting import Patience
+from labctl.crowd import Kind, Options, Target
+from labctl.crowd.sync import crowd_in
+from labctl.topology.model import Topology, VNode
 
 pytestmark = pytest.mark.visitors
 
 INVITE_SECONDS = 20
 MIRROR_SECONDS = 15
-CHAT_SECONDS = 10
 
 
 def need_vnodes(topology: Topology) -> None:
     if not topology.vnodes:
         pytest.skip("this lab has no vnodes: nobody is redirected")
-
-
-def heard(who: SyncParticipant, words: str) -> Event:
-    """The message with these words, once it has come."""
-
-    def look() -> bool:
-        return any(event.details.get("body") == words for event in who.view().events)
-
-    assert jicofo.wait_value(look, True, seconds=CHAT_SECONDS), f"'{words}' did not come"
-    return next(event for event in who.view().events if event.details.get("body") == words)
 
 
 def test_vnode_is_registered(facts: Mapping[str, Facts | str], vnode: VNode) -> None:
@@ -63,9 +54,9 @@ def test_seats_are_in_the_main_room(full_room: FullRoom, topology: Topology) -> 
     """When this fails, people who should speak are turned into spectators."""
     seated, _ = full_room.split()
     joined = [view.first(Kind.JOINED) for view in seated]
-    assert [view.vnode for view in seated] == [None] * topology.max_participants
+    assert [view.vnode for view in seated] == [None] * topology.spec.max_participants
     assert {event.details["role"] for event in joined if event} <= {"participant", "moderator"}
-    assert len([event for event in joined if event]) == topology.max_participants
+    assert len([event for event in joined if event]) == topology.spec.max_participants
 
 
 def test_the_next_ones_are_visitors_of_one_vnode(full_room: FullRoom, topology: Topology) -> None:
@@ -78,7 +69,9 @@ def test_the_next_ones_are_visitors_of_one_vnode(full_room: FullRoom, topology: 
     assert vnodes <= {vnode.name for vnode in topology.vnodes}
 
 
-def test_visitors_see_the_stage_and_not_each_other(full_room: FullRoom, topology: Topology) -> None:
+def test_visitors_see_the_stage_and_not_each_other(
+    full_room: FullRoom, topology: Topology, patience: Patience
+) -> None:
     """When this fails, spectators look at an empty stage, or at thousands of each other."""
     need_vnodes(topology)
     seated, _ = full_room.split()
@@ -87,7 +80,7 @@ def test_visitors_see_the_stage_and_not_each_other(full_room: FullRoom, topology
     def look() -> list[frozenset[str]]:
         return [view.others for view in full_room.split()[1]]
 
-    seen = jicofo.wait_value(look, [stage] * VISITORS, seconds=MIRROR_SECONDS)
+    seen = jicofo.wait_value(look, [stage] * VISITORS, seconds=MIRROR_SECONDS, patience=patience)
     differences = [sorted(stage ^ others) for others in seen]
     assert differences == [[]] * VISITORS
 
@@ -113,12 +106,14 @@ def test_the_limit_is_exact(full_room: FullRoom, topology: Topology) -> None:
     """When this fails, a seat stays empty although people wait, or one too many is let in."""
     need_vnodes(topology)
     vnodes = [view.vnode for view in full_room.crowd.views()]
-    last = topology.max_participants - 1
+    last = topology.spec.max_participants - 1
     around = [vnodes[index] is not None for index in (max(last - 1, 0), last, last + 1)]
     assert around == [False, False, True], "redirected: N-1, N, N+1"
 
 
-def test_main_room_is_told_of_visitors(full_room: FullRoom, topology: Topology) -> None:
+def test_main_room_is_told_of_visitors(
+    full_room: FullRoom, topology: Topology, patience: Patience
+) -> None:
     """When this fails, speakers think that nobody listens.
 
     Jicofo tells of the first visitor at once and of changes at most every 15 s.
@@ -129,46 +124,51 @@ def test_main_room_is_told_of_visitors(full_room: FullRoom, topology: Topology) 
         seated, _ = full_room.split()
         return all(int(view.conference.get("visitor-count", 0)) >= 1 for view in seated)
 
-    assert jicofo.wait_value(look, True, seconds=10), full_room.split()[0][0].conference
+    told = jicofo.wait_value(look, True, seconds=10, patience=patience)
+    assert told, full_room.split()[0][0].conference
 
 
 def test_a_question_from_the_hall_reaches_the_stage(
-    full_room: FullRoom, topology: Topology
+    full_room: FullRoom, topology: Topology, patience: Patience
 ) -> None:
     """When this fails, visitors cannot ask a question, or it is taken for a speaker's word."""
     need_vnodes(topology)
     words = "a question from the hall"
     full_room.crowd.participants[-1].say(words)
-    event = heard(full_room.crowd.participants[0], words)
+    event = heard(full_room.crowd.participants[0], words, patience)
     assert event.details["source"] == "visitor"
     assert event.details["from"] == f"{full_room.name}@conference.{topology.domain}"
     asker = full_room.crowd.participants[-1].nick
     assert (event.details["nick"], event.details["name"]) == (asker, asker)
 
 
-def test_a_question_is_heard_in_the_hall(full_room: FullRoom, topology: Topology) -> None:
+def test_a_question_is_heard_in_the_hall(
+    full_room: FullRoom, topology: Topology, patience: Patience
+) -> None:
     """When this fails, visitors read answers to questions that they never saw."""
     need_vnodes(topology)
     hall = full_room.crowd.participants[-VISITORS:]
     hall[0].say("heard by everybody?")
-    event = heard(hall[1], "heard by everybody?")
+    event = heard(hall[1], "heard by everybody?", patience)
     muc = f"{full_room.name}@conference.{hall[1].view().vnode}.meet.jitsi"
     assert event.details["from"] == f"{muc}/{hall[0].nick}"
 
 
-def test_a_word_from_the_stage_reaches_the_hall(full_room: FullRoom, topology: Topology) -> None:
+def test_a_word_from_the_stage_reaches_the_hall(
+    full_room: FullRoom, topology: Topology, patience: Patience
+) -> None:
     """When this fails, visitors do not read what the speakers write."""
     need_vnodes(topology)
     speaker, visitor = full_room.crowd.participants[0], full_room.crowd.participants[-1]
     speaker.say("welcome")
-    event = heard(visitor, "welcome")
+    event = heard(visitor, "welcome", patience)
     muc = f"{full_room.name}@conference.{visitor.view().vnode}.meet.jitsi"
     assert event.details["source"] == ""
     assert event.details["from"] == f"{muc}/{speaker.nick}"
 
 
 def test_main_and_vnode_are_linked_both_ways(
-    full_room: FullRoom, topology: Topology, jms: Host
+    full_room: FullRoom, topology: Topology, jms: Machine
 ) -> None:
     """When this fails, the stage does not reach the visitors, or the visitors not the stage.
 
@@ -186,7 +186,7 @@ def test_main_and_vnode_are_linked_both_ways(
         ends = {f"{back}{host} complete" for host in (domain, f"conference.{domain}")}
         return there in log, any(end in log for end in ends)
 
-    seen = jicofo.wait_value(look, (True, True), seconds=10)
+    seen = jicofo.wait_value(look, (True, True), seconds=10, patience=jms.patience)
     assert seen == (True, True), f"'{there}' and '{back}... complete' in the main Prosody's log"
 
 

@@ -6,7 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from websockets.exceptions import WebSocketException
@@ -14,10 +14,14 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from labctl.crowd import CrowdError, Target
-from labctl.waiting import scaled
 
 SECONDS = 10
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
+
+
+def seconds_of(target: Target) -> float:
+    """How long one answer may take."""
+    return target.patience.scaled(SECONDS)
 
 
 class _Door(http.client.HTTPSConnection):
@@ -25,12 +29,12 @@ class _Door(http.client.HTTPSConnection):
 
     def __init__(self, target: Target) -> None:
         super().__init__(
-            target.domain, target.port, context=target.context(), timeout=scaled(SECONDS)
+            target.domain, target.port, context=target.context(), timeout=seconds_of(target)
         )
         self._address = str(target.address), target.port
 
     def connect(self) -> None:
-        raw = socket.create_connection(self._address, scaled(SECONDS))
+        raw = socket.create_connection(self._address, self.timeout)
         self.sock = self._context.wrap_socket(raw, server_hostname=self.host)  # type: ignore[attr-defined]
 
 
@@ -41,6 +45,8 @@ class Reply:
     status: int
     kind: str
     body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By name in lower case."""
 
     def json(self) -> Mapping[str, Any]:
         data = json.loads(self.body)
@@ -56,7 +62,8 @@ def ask(target: Target, path: str, *, data: Mapping[str, Any] | None = None) -> 
         door.request("GET" if data is None else "POST", path, body, headers)
         answer = door.getresponse()
         text = answer.read().decode(errors="replace")
-        return Reply(answer.status, answer.getheader("Content-Type", ""), text)
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        return Reply(answer.status, found.get("content-type", ""), text, found)
     except (OSError, http.client.HTTPException) as error:
         where = f"https://{target.domain}{path}"
         said = error or type(error).__name__
@@ -89,15 +96,21 @@ def talk(target: Target, domain: str, *frames: str) -> list[str]:
 
 
 def _talk(target: Target, domain: str, frames: Sequence[str]) -> list[str]:
-    raw = socket.create_connection((str(target.address), target.port), scaled(SECONDS))
+    seconds = seconds_of(target)
+    raw = socket.create_connection((str(target.address), target.port), seconds)
     uri = f"wss://{target.domain}/xmpp-websocket"
     context = target.context()
     with connect(
-        uri, sock=raw, ssl=context, subprotocols=[Subprotocol("xmpp")], close_timeout=1
+        uri,
+        sock=raw,
+        ssl=context,
+        subprotocols=[Subprotocol("xmpp")],
+        close_timeout=1,
+        open_timeout=3 * seconds,  # Prosody once took over 10 s, just after a crowd
     ) as socket_:
         socket_.send(f"<open xmlns='{FRAMING}' to='{domain}' version='1.0'/>")
-        heard = [str(socket_.recv(scaled(SECONDS))), str(socket_.recv(scaled(SECONDS)))]
+        heard = [str(socket_.recv(seconds)), str(socket_.recv(seconds))]
         for frame in frames:
             socket_.send(frame)
-            heard.append(str(socket_.recv(scaled(SECONDS))))
+            heard.append(str(socket_.recv(seconds)))
         return heard

@@ -25,9 +25,10 @@ sys.path.insert(0, str(ROOT))
 from labctl.cli.crowdtable import Lines, print_figures  # noqa: E402  after the path is known
 from labctl.crowd import Target  # noqa: E402
 from labctl.crowd.figures import Figures  # noqa: E402
-from labctl.crowd.run import Plan, Stage, run_crowd, spare_collector  # noqa: E402
+from labctl.crowd.run import CrowdPlan, CrowdStage, run_crowd, spare_collector  # noqa: E402
 from labctl.crowd.sync import new_loop  # noqa: E402
-from labctl.workdir import Workdir  # noqa: E402
+from labctl.topology.lab import Lab  # noqa: E402
+from labctl.topology.workdir import Workdir  # noqa: E402
 
 
 def resident() -> int:
@@ -46,9 +47,9 @@ class Watch:
 
     def __init__(self, room: str) -> None:
         self.lines = Lines(room)
-        self.marks: dict[Stage, tuple[float, float, int]] = {}
+        self.marks: dict[CrowdStage, tuple[float, float, int]] = {}
 
-    def __call__(self, stage: Stage, figures: Figures) -> None:
+    def __call__(self, stage: CrowdStage, figures: Figures) -> None:
         self.lines(stage, figures)
         if stage not in self.marks:
             self.marks[stage] = (time.monotonic(), cpu(), resident())
@@ -62,9 +63,8 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20, help="how many begin a second at most")
     parser.add_argument("--hold", type=float, default=60, help="seconds")
     options = parser.parse_args()
-    workdir = Workdir.of(options.lab)
-    target = Target.of(workdir.load_topology(), workdir)
-    plan = Plan(options.participants, options.visitors, options.hold, options.rate)
+    target = Target.of(Lab.load(Workdir.of(options.lab)))
+    plan = CrowdPlan(options.participants, options.visitors, options.hold, options.rate)
     watch = Watch(f"benchmark-{secrets.token_hex(3)}")
     target.context()
     spare_collector()
@@ -72,9 +72,9 @@ def main() -> int:
     with asyncio.Runner(loop_factory=new_loop) as runner:
         outcome = runner.run(run_crowd(target, watch.lines.room, plan, show=watch))
     print_figures(outcome.figures)
-    if Stage.HOLDING in watch.marks:
-        held, used, full = watch.marks[Stage.HOLDING]
-        left, then, _ = watch.marks.get(Stage.LEAVING, (held, used, full))
+    if CrowdStage.HOLDING in watch.marks:
+        held, used, full = watch.marks[CrowdStage.HOLDING]
+        left, then, _ = watch.marks.get(CrowdStage.LEAVING, (held, used, full))
         print(f"all in after {held - began:.0f} s, {plan.total / (held - began):.1f} a second")
         print(f"memory: {(full - empty) / plan.total / 1000:.1f} kB a participant")
         entry, stay = (used - spent) / plan.total, (then - used) / max(left - held, 0.1)

@@ -30,11 +30,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from labctl.crowd import Target  # noqa: E402  after the path is known
+from labctl.crowd.door import Door  # noqa: E402
 from labctl.crowd.run import spare_collector  # noqa: E402
 from labctl.crowd.stream import Stream  # noqa: E402
 from labctl.crowd.sync import new_loop  # noqa: E402
-from labctl.ssh import run_on  # noqa: E402
-from labctl.workdir import Workdir  # noqa: E402
+from labctl.node.reach import reach  # noqa: E402
+from labctl.node.script import ShellScript  # noqa: E402
+from labctl.topology.lab import Lab  # noqa: E402
+from labctl.topology.workdir import Workdir  # noqa: E402
 
 AT_ONCE = 20
 START = 10  # logins of the run whose CPU time counts as that of starting
@@ -73,7 +76,7 @@ async def log_in(target: Target, vnode: str) -> None:
     stream = Stream(
         target,
         domain=target.host(vnode),
-        query=f"vnode={vnode}&room=benchmark",
+        door=Door(f"vnode={vnode}&room=benchmark"),
         on_stanza=lambda stanza: None,
         on_lost=lambda reason: None,
     )
@@ -100,8 +103,7 @@ async def log_in_at(target: Target, vnode: str, *, logins: int, rate: float) -> 
 
 
 def child(options: argparse.Namespace) -> None:
-    workdir = Workdir.of(options.lab)
-    target = Target.of(workdir.load_topology(), workdir)
+    target = Target.of(Lab.load(Workdir.of(options.lab)))
     spare_collector()
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(log_in_at(target, "v1", logins=options.logins, rate=options.rate))
@@ -147,16 +149,16 @@ def render_tsung(address: str, *, logins: int, rate: float) -> str:
 class Bench:
     """Where both go, and where they leave their files."""
 
-    workdir: Workdir
+    lab: Lab
     folder: Path
     rate: float
 
     def seen(self) -> int:
         """Logins that the vnode has logged so far."""
-        topology = self.workdir.load_topology()
-        node = next(node.name for node in topology.nodes if node.vnodes)
+        node = next(node.name for node in self.lab.topology.nodes if node.vnodes)
         script = "grep -c 'Authenticated as' /var/log/prosody-v1/prosody.log || true"
-        return int(run_on(self.workdir, node, script, sudo=True, timeout=30).output.split()[-1])
+        answer = reach(self.lab).run(node, ShellScript(script), sudo=True, seconds=30)
+        return int(answer.output.split()[-1])
 
     def run(self, what: str, logins: int) -> Run:
         before = self.seen()
@@ -164,12 +166,12 @@ class Bench:
         return Run(cpu, self.seen() - before)
 
     def ours(self, logins: int) -> float:
-        words = ["--child", "--lab", self.workdir.lab, "--logins", str(logins)]
+        words = ["--child", "--lab", self.lab.folder.lab, "--logins", str(logins)]
         argv = [sys.executable, __file__, *words, "--rate", str(self.rate)]
         return timed(argv, env={}, log=self.folder / "crowd.log")
 
     def tsung(self, logins: int) -> float:
-        address = str(self.workdir.load_topology().jms.address)
+        address = str(self.lab.topology.jms.address)
         config = self.folder / "tsung.xml"
         config.write_text(render_tsung(address, logins=logins, rate=self.rate))
         argv = ["tsung", "-f", str(config), "-l", str(self.folder / "tsung"), "-w", "0", "start"]
@@ -201,8 +203,8 @@ def main() -> None:
         return
     found: dict[str, list[float]] = {"crowd": [], "tsung": []}
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Workdir.of(options.lab), Path(folder), options.rate)
-        Target.of(bench.workdir.load_topology(), bench.workdir).context()  # proves the network
+        bench = Bench(Lab.load(Workdir.of(options.lab)), Path(folder), options.rate)
+        Target.of(bench.lab).context()  # proves the network
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}")
             for what, figures in found.items():
@@ -210,7 +212,7 @@ def main() -> None:
     medians = {what: statistics.median(figures) for what, figures in found.items()}
     with tempfile.TemporaryDirectory() as folder:
         print(f"the crowd alone, {AT_ONCE} at once")
-        bench = Bench(Workdir.of(options.lab), Path(folder), 0)
+        bench = Bench(Lab.load(Workdir.of(options.lab)), Path(folder), 0)
         alone = [bench.per_login("crowd", options.logins) for _ in range(options.rounds)]
         medians["alone"] = statistics.median(alone)
     for what, median in medians.items():

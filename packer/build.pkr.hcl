@@ -1,4 +1,4 @@
-# How a role is baked: the same steps whatever the machine, as root through sudo.
+# How a role is baked: the same steps for every kind of machine, as root through sudo.
 
 build {
   sources = ["source.docker.role", "source.qemu.role", "source.virtualbox-ovf.role"]

@@ -5,10 +5,14 @@ source "docker" "role" {
   pull   = false
   commit = true
 
-  # The host's network: where its MTU is smaller than the bridge's, downloads through it stall.
+  # The host's network, because downloads stall if its MTU is smaller than the bridge's.
   # The shell keeps the container alive; systemd does not run while a role is baked.
+  # Where the engine maps users (userns-remap), that network needs this machine's users, too;
+  # SELinux would keep the container from what Packer puts into /tmp/packer.
   run_command = [
-    "-d", "-i", "-t", "--network", "host", "--name", var.container,
+    "-d", "-i", "-t", "--network", "host", "--userns", "host",
+    "--security-opt", "label=disable", "--security-opt", "apparmor=unconfined",
+    "--name", var.container,
     "--", "{{ .Image }}", "/bin/sh",
   ]
   # /tmp is covered by a tmpfs in a node, so the mount point does not show there.
@@ -23,8 +27,8 @@ source "qemu" "role" {
   iso_checksum = "none"
   disk_image   = true
 
-  # A copy of the base, packed up afterwards.  (As a backing file it would cost nothing, but
-  # Packer 1.6 does not name its format, which QEMU 6.1 and later want.)
+  # A copy of the base, packed afterwards.  (A backing file would cost nothing, but Packer 1.6 does
+  # not name its format, which QEMU 6.1 and later require.)
   format          = "qcow2"
   disk_size       = "${var.disk_mib}M"
   skip_compaction = true
@@ -65,7 +69,7 @@ source "virtualbox-ovf" "role" {
     ["modifyvm", "{{.Name}}", "--memory", "${var.memory_mib}", "--cpus", "${var.cpus}"],
     ["modifyvm", "{{.Name}}", "--paravirtprovider", "kvm", "--rtcuseutc", "on"],
     ["modifyvm", "{{.Name}}", "--graphicscontroller", "vmsvga", "--audio-enabled", "off"],
-    # Packer turns the remote display on, headless or not.
+    # Packer always turns on the remote display.
     ["modifyvm", "{{.Name}}", "--vrde", "off"],
     [
       "storageattach", "{{.Name}}", "--storagectl", "SATA", "--port", "1", "--device", "0",

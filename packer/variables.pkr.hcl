@@ -1,4 +1,4 @@
-# What a bake is told.  labctl/packer.py writes these into a file of its own for each bake.
+# The variables of a bake.  labctl/images/packer.py writes their values to a file for each bake.
 
 variable "role" {
   type        = string
@@ -49,7 +49,7 @@ variable "accelerator" {
 variable "nameserver" {
   type        = string
   default     = ""
-  description = "Name server while a role is baked, where the machine does not know one by itself."
+  description = "Name server while a role is baked, if the machine does not know one itself."
 }
 
 variable "cpus" {
@@ -91,7 +91,7 @@ variable "prosody_at_least" {
 }
 
 locals {
-  # Where the input lies on the machine that is baked.
+  # The folder of the input on the machine that is baked.
   upload = "/tmp/labctl-bake"
 
   qemu = concat(
@@ -99,7 +99,7 @@ locals {
       ["-machine", "type=pc"],
       ["-cdrom", var.seed],
       ["-device", "virtio-rng-pci"],
-      # As Packer would, but reachable from this machine only.
+      # Packer's default, but reachable only from this machine.
       ["-netdev", "user,id=user.0,hostfwd=tcp:127.0.0.1:{{ .SSHHostPort }}-:22"],
     ],
     var.accelerator == "kvm" ? [["-cpu", "host"]] : [["-accel", "tcg,thread=multi"], ["-cpu", "qemu64"]]

@@ -1,18 +1,17 @@
-"""Provisioning: brings the nodes of a lab to what their manifests say.
+"""Provisioning: bring the nodes of a lab to the state that their manifests describe.
 
-Runs as a process of its own (`python -m provision.run`, with LABCTL_WORKDIR naming the lab's
-directory), because pyinfra patches sockets for the whole process.  Never imports labctl: what it
-knows of a lab is `topology.json`, the ssh keys and `tree/<node>/`.
+A few shell scripts run on the nodes.  They are sent through `labctl.node`, like everything that
+labctl runs there.  Roles differ only in their manifests, so no code here depends on a role:
 
-The roles of a lab differ only in their manifests, so there is one deploy for all of them and no
-module per role:
-
-    inventory   nodes and how to reach them
-    manifest    what a node shall look like, checked
-    facts       what a node looks like: one command per node
+    manifest    the wanted state of a node, checked
+    facts       the present state of a node: one script per node
     plan        the difference of the two, pure
-    operations  pyinfra operations that apply a plan: few and large
-    deploy      their order; every stage is a barrier over all nodes
-    run         the process: JSON lines on standard output
+    archive     a plan and its files as the data of one script
+    phases      the scripts that apply plans, in order: few and large
+    run         a run: every phase is a barrier over all nodes
+    fresh       a plan for a node that places its files by itself, as files
+    outcome     what a run did, as values and in words
+    problem     why a run failed
+    explain     from a script's output to a problem
     node/*.sh   what runs on a node, POSIX sh, as root; data only on standard input
 """

@@ -1,6 +1,6 @@
-"""What `node/place.sh` gets: the plan as lines, the new files by number, and their checksums.
+"""The input of `node/place.sh`: the plan as lines, the new files by number, and their checksums.
 
-It travels on standard input, base64 in text, so that no secret is ever in an argument list and no
+It is sent on standard input as base64 text, so that no secret is ever in an argument list and no
 second connection is needed.
 """
 
@@ -12,15 +12,15 @@ from base64 import encodebytes
 from hashlib import sha256
 from pathlib import Path
 
-from provision.manifest import Entry
-from provision.plan import Plan
+from provision.manifest import ManifestEntry
+from provision.plan import ProvisionPlan
 from provision.problem import NodeProblem
 
 
-def render_archive(plan: Plan, *, files: Path) -> str:
+def render_archive(plan: ProvisionPlan, *, files: Path) -> str:
     """The archive for one node; `files` is its rendered tree.
 
-    Errors: NodeProblem where the tree does not hold what the manifest says.
+    Errors: NodeProblem if the tree differs from the manifest.
     """
     members = {"plan": render_plan(plan).encode()}
     for number, entry in enumerate(plan.write):
@@ -35,7 +35,7 @@ def render_archive(plan: Plan, *, files: Path) -> str:
     return encodebytes(buffer.getvalue()).decode("ascii")
 
 
-def render_plan(plan: Plan) -> str:
+def render_plan(plan: ProvisionPlan) -> str:
     """The plan as lines of tab-separated words."""
     targets = plan.manifest.targets
     lines = [
@@ -53,11 +53,11 @@ def render_plan(plan: Plan) -> str:
     return "".join("\t".join(words) + "\n" for words in lines)
 
 
-def _owned(entry: Entry) -> tuple[str, str, str, str]:
+def _owned(entry: ManifestEntry) -> tuple[str, str, str, str]:
     return f"{entry.mode:04o}", entry.owner, entry.group, entry.path
 
 
-def _content(entry: Entry, files: Path, node: str) -> bytes:
+def _content(entry: ManifestEntry, files: Path, node: str) -> bytes:
     source = files / entry.path.removeprefix("/")
     try:
         data = source.read_bytes()
@@ -67,7 +67,7 @@ def _content(entry: Entry, files: Path, node: str) -> bytes:
         raise NodeProblem(
             node,
             "place",
-            f"'{source}' is not what the manifest says.",
-            hint="Render the tree again.",
+            f"'{source}' differs from the manifest.",
+            hint="Run 'labctl up' again to render the tree.",
         )
     return data

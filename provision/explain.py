@@ -1,4 +1,4 @@
-"""From what a script printed to what a person reads."""
+"""Turn a script's output into messages for people."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from collections.abc import Sequence
 from provision.problem import NodeProblem
 
 TAIL = 20
+HELD_HINT = "An interrupted run may still be active there and will end soon: run 'labctl up' again."
+WAITING = "wait"
+"""What a script prints while it waits for units; it is not for people."""
 UNIT_ROWS = ("refused", "inactive", "closed")
 
 
 def explain(node: str, phase: str, lines: Sequence[str]) -> NodeProblem:
-    """The problem of a phase that failed, from all that its script printed."""
+    """The problem of a failed phase, from its script's output."""
     rows = [line.split("\t") for line in lines]
     stated = [sentence for row in rows if (sentence := _sentence(row))]
     logs = [row[2] for row in rows if row[0] in ("log", "said") and len(row) > 2]
     other = [
         line
         for line, row in zip(lines, rows, strict=True)
-        if row[0] not in ("log", "said", "wait", "failed", *UNIT_ROWS)
+        if row[0] not in ("log", "said", WAITING, "failed", *UNIT_ROWS)
     ]
     if not stated:
         stated = ["It failed." if other else "The connection was lost, or no answer came in time."]
-    return NodeProblem(node, phase, " ".join(stated), detail=[*other[-TAIL:], *logs[-TAIL:]])
+    hint = HELD_HINT if any(row[:2] == ["failed", "lock"] for row in rows) else None
+    detail = [*other[-TAIL:], *logs[-TAIL:]]
+    return NodeProblem(node, phase, " ".join(stated), detail=detail, hint=hint)
 
 
 def _sentence(row: Sequence[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""What a node looks like: one command, one connection, everything that a plan needs."""
+"""The present state of a node: one script reports everything that a plan needs."""
 
 from __future__ import annotations
 
@@ -7,32 +7,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_IFMT, S_IMODE, S_ISDIR, S_ISLNK, S_ISREG
 
-from pyinfra.api import FactBase, StringCommand
-from pyinfra.api.arguments import ConnectorArguments
-
+from labctl.node.script import ShellScript, sectioned
+from labctl.node.sections import END, Sections
 from provision.manifest import Manifest, parse_manifest
 from provision.problem import NodeProblem
 
 UNKNOWN = "?"
-"""The unit of a socket where the kernel does not tell it: taken for the right one."""
+"""The unit of a socket if the kernel does not say; it is assumed to be the right one."""
 
 SCRIPTS = Path(__file__).parent / "node"
 
 
-def script(name: str, *, data: str | None = None, timeout: int | None = None) -> StringCommand:
-    """A script of `node/` with the common part before it, as one command that reads `data`."""
-    text = (SCRIPTS / "common.sh").read_text() + (SCRIPTS / f"{name}.sh").read_text()
-    arguments: ConnectorArguments = {}
-    if data is not None:
-        arguments["_stdin"] = data
-    if timeout is not None:
-        arguments["_timeout"] = timeout
-    return StringCommand(text, **arguments)
+def script(name: str) -> ShellScript:
+    """A script of `node/` with the common part before it; it reads its data from standard input."""
+    return sectioned((SCRIPTS / "common.sh").read_text() + (SCRIPTS / f"{name}.sh").read_text())
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """A path that exists, not followed where it is a link."""
+    """A path that exists; links are not followed."""
 
     owner: str
     group: str
@@ -54,7 +47,7 @@ class Stat:
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
-    """A unit as `systemctl show` has it; `active_for` in seconds, 0 where it is not active."""
+    """A unit's state from `systemctl show`; `active_for` is in seconds, 0 if it is not active."""
 
     load: str
     active: str
@@ -66,7 +59,7 @@ class UnitState:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listening TCP socket, the unit whose process holds it, and that process."""
+    """A listening TCP socket, the process that holds it, and that process's unit."""
 
     port: int
     address: str
@@ -79,8 +72,8 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Everything that was seen of a node; `applied` is the last manifest that was finished."""
+class NodeFacts:
+    """The facts about a node; `applied` is the last manifest that was completely applied."""
 
     stats: Mapping[str, Stat] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -93,25 +86,8 @@ class Look:
     applied: Manifest | None = None
 
 
-class NodeLook(FactBase[dict[str, list[str]] | None]):
-    """The raw sections of `node/inspect.sh`; None where the script did not end."""
-
-    def command(self) -> StringCommand:
-        return script("inspect")
-
-    def process(self, output: list[str]) -> dict[str, list[str]] | None:
-        sections: dict[str, list[str]] = {}
-        lines: list[str] = []
-        for line in output:
-            if line.startswith("== "):
-                lines = sections.setdefault(line[3:], [])
-            else:
-                lines.append(line)
-        return sections if "end" in sections else None
-
-
 def render_questions(manifest: Manifest) -> str:
-    """What `node/inspect.sh` is asked about."""
+    """The questions for `node/inspect.sh`."""
     entries = (*manifest.dirs, *manifest.files)
     questions = [
         ("path", [entry.path for entry in entries] + [*manifest.targets, *manifest.absent]),
@@ -124,19 +100,24 @@ def render_questions(manifest: Manifest) -> str:
     return "\n".join(f"{kind}\t{name}" for kind, names in questions for name in names)
 
 
-def parse_look(sections: Mapping[str, list[str]], *, manifest: Manifest) -> Look:
-    """The sections as values."""
-    uptime = float(sections["uptime"][0])
-    return Look(
-        stats=dict(_stat(line) for line in sections["stat"]),
-        digests={line[66:]: line[:64] for line in sections["sha256"]},
-        links=dict(_swapped(line) for line in sections["link"]),
+def parse_facts(sections: Sections, *, manifest: Manifest) -> NodeFacts:
+    """The answers of `node/inspect.sh`, as values.
+
+    Errors: NodeProblem if the script did not finish, or systemd does not answer.
+    """
+    if END not in sections:
+        raise NodeProblem(manifest.node, "inspect", "Its state cannot be read.")
+    uptime = float(sections.text("uptime"))
+    return NodeFacts(
+        stats=dict(_stat(line) for line in sections.lines("stat")),
+        digests={line[66:]: line[:64] for line in sections.lines("sha256")},
+        links=dict(_swapped(line) for line in sections.lines("link")),
         units=_units(sections, manifest, uptime),
-        users=frozenset(sections["user"]),
-        groups=frozenset(sections["group"]),
-        listeners=tuple(_listeners(sections["listen"])),
-        pending=frozenset(line for line in sections["pending"] if line),
-        applied=_applied(sections["manifest"], manifest.node),
+        users=frozenset(sections.lines("user")),
+        groups=frozenset(sections.lines("group")),
+        listeners=tuple(_listeners(sections.lines("listen"))),
+        pending=frozenset(line for line in sections.lines("pending") if line),
+        applied=_applied(sections.text("manifest"), manifest.node),
     )
 
 
@@ -150,17 +131,15 @@ def _swapped(line: str) -> tuple[str, str]:
     return path, target
 
 
-def _units(
-    sections: Mapping[str, list[str]], manifest: Manifest, uptime: float
-) -> dict[str, UnitState]:
-    text = "\n".join(sections["unit"]).strip()
+def _units(sections: Sections, manifest: Manifest, uptime: float) -> dict[str, UnitState]:
+    text = sections.text("unit").strip()
     blocks = text.split("\n\n") if text else []
     names = [unit.name for unit in manifest.units]
     if len(blocks) != len(names):
         raise NodeProblem(
-            manifest.node, "inspect", "systemctl does not answer.", detail=sections["unit"]
+            manifest.node, "inspect", "systemctl does not answer.", detail=sections.lines("unit")
         )
-    sysv = set(sections["sysv"])
+    sysv = set(sections.lines("sysv"))
     return {
         name: _unit(name, block, sysv, uptime) for name, block in zip(names, blocks, strict=True)
     }
@@ -173,7 +152,7 @@ def _unit(name: str, block: str, sysv: Iterable[str], uptime: float) -> UnitStat
     return UnitState(
         load=shown["LoadState"],
         active=shown["ActiveState"],
-        # An init script's unit stays "active" when its process has died, as "exited".
+        # The unit of an init script stays "active" (as "exited") after its process has died.
         sub="dead" if generated and shown["SubState"] == "exited" else shown["SubState"],
         enabled=name.removesuffix(".service") in sysv
         if generated
@@ -189,11 +168,10 @@ def _listeners(lines: Iterable[str]) -> Iterable[Listener]:
         yield Listener(int(port), address, unit, process)
 
 
-def _applied(lines: list[str], node: str) -> Manifest | None:
-    text = "\n".join(lines).strip()
-    if not text:
+def _applied(text: str, node: str) -> Manifest | None:
+    if not text.strip():
         return None
     try:
-        return parse_manifest(text + "\n", node=node)
+        return parse_manifest(text, node=node)
     except NodeProblem:
-        return None  # of another version of this format, or damaged: everything is new then
+        return None  # damaged, or of another format: then everything counts as new

@@ -1,4 +1,4 @@
-"""What a node shall look like: `tree/<node>/manifest.json` as checked values."""
+"""The wanted state of a node: `tree/<node>/manifest.json` as checked values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from labctl.render.tree import ChangeCommand, Unit
 from provision.problem import NodeProblem
+
+FORMAT = 1
+"""The format of manifests that labctl renders; one without a format has format 1."""
 
 CHANGES = ("restart", "reload")
 _NAME = re.compile(r"[a-z_][a-z0-9_-]*")
@@ -18,11 +22,11 @@ _UNIT = re.compile(r"[A-Za-z0-9:_.@-]+\.(service|socket|target|timer|path)")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ManifestEntry:
     """A file or a directory with its owner; `sha256` is empty for a directory.
 
-    A `kept` file belongs to a service that writes it anew at will (Prosody's data files): it is
-    placed where it is missing or where the lab wants another content than it placed last.
+    A `kept` file belongs to a service that may rewrite it at any time (Prosody's data files).  It
+    is placed if it is missing, or if the lab's content has changed since it was placed last.
     """
 
     path: str
@@ -34,37 +38,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """A shell command to run when one of the paths that match `when` changed."""
-
-    run: str
-    when: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A systemd unit that is to be enabled, active, and to own its TCP `ports`.
-
-    It has to stay active: a oneshot unit needs RemainAfterExit.
-    """
-
-    name: str
-    stage: int
-    change: str
-    when: tuple[str, ...]
-    ports: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that one node shall have."""
+    """Everything that one node must have."""
 
     node: str
-    files: tuple[Entry, ...] = ()
-    dirs: tuple[Entry, ...] = ()
+    files: tuple[ManifestEntry, ...] = ()
+    dirs: tuple[ManifestEntry, ...] = ()
     links: Mapping[str, str] | None = None
     absent: tuple[str, ...] = ()
-    commands: tuple[Command, ...] = ()
+    commands: tuple[ChangeCommand, ...] = ()
     units: tuple[Unit, ...] = ()
     text: str = ""
 
@@ -80,7 +62,7 @@ class Manifest:
 
 
 def load_manifest(path: Path, *, node: str) -> Manifest:
-    """The manifest in a file; NodeProblem where it is missing or wrong."""
+    """The manifest in a file.  Errors: NodeProblem if it is missing or wrong."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -89,9 +71,11 @@ def load_manifest(path: Path, *, node: str) -> Manifest:
 
 
 def parse_manifest(text: str, *, node: str) -> Manifest:
-    """The manifest as values; NodeProblem names what is wrong with it."""
+    """The manifest as values.  Errors: NodeProblem that says what is wrong with it."""
     try:
         data = json.loads(text)
+        if data.get("format", 1) != FORMAT:
+            raise ValueError(f"its format is {data['format']!r}, not {FORMAT}")
         return Manifest(
             node=data["node"],
             files=tuple(_entry(item, item["sha256"]) for item in data.get("files", ())),
@@ -99,7 +83,7 @@ def parse_manifest(text: str, *, node: str) -> Manifest:
             links={_path(i["path"]): _text(i["target"]) for i in data.get("links", ())},
             absent=tuple(_path(path) for path in data.get("absent", ())),
             commands=tuple(
-                Command(_text(item["run"]), _texts(item["when"]))
+                ChangeCommand(_text(item["run"]), _texts(item["when"]))
                 for item in data.get("commands", ())
             ),
             units=tuple(_unit(item) for item in data.get("units", ())),
@@ -111,12 +95,12 @@ def parse_manifest(text: str, *, node: str) -> Manifest:
         raise NodeProblem(node, "inspect", f"Its manifest is wrong: {error}.") from None
 
 
-def _entry(item: Mapping[str, Any], digest: str = "") -> Entry:
+def _entry(item: Mapping[str, Any], digest: str = "") -> ManifestEntry:
     owner, group, mode = item["owner"], item["group"], int(str(item["mode"]), 8)
     for name in (owner, group):
         if not _NAME.fullmatch(name):
             raise ValueError(f"'{name}' is not the name of a user or group")
-    return Entry(_path(item["path"]), owner, group, mode, digest, bool(item.get("kept")))
+    return ManifestEntry(_path(item["path"]), owner, group, mode, digest, bool(item.get("kept")))
 
 
 def _unit(item: Mapping[str, Any]) -> Unit:
@@ -126,7 +110,7 @@ def _unit(item: Mapping[str, Any]) -> Unit:
     if change not in CHANGES:
         raise ValueError(f"unit '{name}': change '{change}' is not one of {CHANGES}")
     ports = tuple(int(port) for port in item.get("ports", ()))
-    return Unit(name, int(item["stage"]), change, _texts(item.get("when", ())), ports)
+    return Unit(name, int(item["stage"]), _texts(item.get("when", ())), change, ports)
 
 
 def _path(value: str) -> str:

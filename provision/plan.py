@@ -1,8 +1,8 @@
-"""The difference between what a node shall look like and what it looks like.  Pure.
+"""The difference between the wanted and the present state of a node.  Pure.
 
-What counts as changed (and so restarts units) is what differs on the node, what differs from the
-last manifest that was applied to the end, and what a killed run had begun to change (`pending`).
-So a run that was killed between placing a file and restarting its unit is made good by the next.
+A path counts as changed, and restarts units, if it differs on the node or from the last
+manifest that was completely applied, or if a killed run had begun to change it (`pending`).  If a
+run is killed between placing a file and restarting its unit, the next one restarts the unit.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from provision.facts import UNKNOWN, Look, UnitState
-from provision.manifest import Entry, Manifest, Unit
+from labctl.render.tree import Unit
+from provision.facts import UNKNOWN, NodeFacts, UnitState
+from provision.manifest import Manifest, ManifestEntry
 from provision.problem import NodeProblem
 
 SETTLED = 15.0
-"""Seconds after which an active unit that does not own its ports is taken for broken."""
+"""How many seconds an active unit may not own its ports before it counts as broken."""
 
 UNIT_DIRS = (
     "/etc/systemd/system/",
@@ -29,8 +30,8 @@ BUSY = ("active", "reloading", "activating")
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """What one stage does to the units of a node."""
+class ProvisionStage:
+    """What to do with a node's units in one stage."""
 
     units: tuple[Unit, ...]
     enable: tuple[str, ...]
@@ -46,20 +47,20 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What one node needs."""
+class ProvisionPlan:
+    """What to do on one node."""
 
     manifest: Manifest
-    write: tuple[Entry, ...]
-    new_dirs: tuple[Entry, ...]
-    dirs: tuple[Entry, ...]
+    write: tuple[ManifestEntry, ...]
+    new_dirs: tuple[ManifestEntry, ...]
+    dirs: tuple[ManifestEntry, ...]
     links: tuple[str, ...]
     remove: tuple[str, ...]
     old_dirs: tuple[str, ...]
     stop: tuple[str, ...]
     dirty: frozenset[str]
     commands: tuple[str, ...]
-    stages: dict[int, Stage]
+    stages: dict[int, ProvisionStage]
     daemon_reload: bool
     finish: bool
 
@@ -69,22 +70,22 @@ class Plan:
         return any(work) or bool(self.dirty) or self.daemon_reload
 
 
-def make_plan(manifest: Manifest, look: Look) -> Plan:
-    """What brings the node from `look` to `manifest`.
+def make_plan(manifest: Manifest, facts: NodeFacts) -> ProvisionPlan:
+    """The plan that brings the node from `facts` to `manifest`.
 
-    Errors: NodeProblem for an owner that does not exist, and for a port that a process of
-    somebody else holds.
+    Errors: NodeProblem for an owner that does not exist, and for a port that another process
+    holds.
     """
-    _check_owners(manifest, look)
-    applied = look.applied or Manifest(node=manifest.node)
+    _check_owners(manifest, facts)
+    applied = facts.applied or Manifest(node=manifest.node)
     placed = frozenset(applied.files)
-    write = tuple(entry for entry in manifest.files if not _same_file(entry, look, placed=placed))
-    dirs = tuple(entry for entry in manifest.dirs if not _same_dir(entry, look))
+    write = tuple(entry for entry in manifest.files if not _same_file(entry, facts, placed=placed))
+    dirs = tuple(entry for entry in manifest.dirs if not _same_dir(entry, facts))
     links = tuple(
-        path for path, target in manifest.targets.items() if look.links.get(path) != target
+        path for path, target in manifest.targets.items() if facts.links.get(path) != target
     )
     stale = _paths(applied) - _paths(manifest)
-    remove = tuple(sorted(stale | {path for path in manifest.absent if path in look.stats}))
+    remove = tuple(sorted(stale | {path for path in manifest.absent if path in facts.stats}))
     names = {unit.name for unit in manifest.units}
     stop = tuple(unit.name for unit in applied.units if unit.name not in names)
     dirty = frozenset(
@@ -92,12 +93,12 @@ def make_plan(manifest: Manifest, look: Look) -> Plan:
         | set(links)
         | set(remove)
         | _different(manifest, applied)
-        | look.pending
+        | facts.pending
     )
-    _check_ports(manifest, look, mine={*names, *stop, UNKNOWN})
-    stages = _stages(manifest, look, dirty)
+    _check_ports(manifest, facts, mine={*names, *stop, UNKNOWN})
+    stages = _stages(manifest, facts, dirty)
     kept = {entry.path for entry in manifest.dirs}
-    return Plan(
+    return ProvisionPlan(
         manifest=manifest,
         write=write,
         new_dirs=_new_dirs(manifest, write, links),
@@ -110,25 +111,25 @@ def make_plan(manifest: Manifest, look: Look) -> Plan:
         commands=tuple(c.run for c in manifest.commands if _touched(c.when, dirty)),
         stages=stages,
         daemon_reload=any(path.startswith(UNIT_DIRS) for path in dirty)
-        or any(state.needs_reload for state in look.units.values()),
+        or any(state.needs_reload for state in facts.units.values()),
         finish=bool(dirty) or applied.text.strip() != manifest.text.strip(),
     )
 
 
-def _same_file(entry: Entry, look: Look, *, placed: frozenset[Entry]) -> bool:
-    stat = look.stats.get(entry.path)
+def _same_file(entry: ManifestEntry, facts: NodeFacts, *, placed: frozenset[ManifestEntry]) -> bool:
+    stat = facts.stats.get(entry.path)
     if entry.kept and entry in placed:
         return stat is not None and stat.is_file
     return (
         stat is not None
         and stat.is_file
         and (stat.owner, stat.group, stat.mode) == (entry.owner, entry.group, entry.mode)
-        and look.digests.get(entry.path) == entry.sha256
+        and facts.digests.get(entry.path) == entry.sha256
     )
 
 
-def _same_dir(entry: Entry, look: Look) -> bool:
-    stat = look.stats.get(entry.path)
+def _same_dir(entry: ManifestEntry, facts: NodeFacts) -> bool:
+    stat = facts.stats.get(entry.path)
     return (
         stat is not None
         and stat.is_dir
@@ -148,22 +149,22 @@ def _different(manifest: Manifest, applied: Manifest) -> set[str]:
 
 
 def _new_dirs(
-    manifest: Manifest, write: Iterable[Entry], links: Iterable[str]
-) -> tuple[Entry, ...]:
-    """Parents to make where they are missing: they belong to whom the file belongs to."""
-    found: dict[str, Entry] = {}
+    manifest: Manifest, write: Iterable[ManifestEntry], links: Iterable[str]
+) -> tuple[ManifestEntry, ...]:
+    """Missing parents to make; they get the owner of the file."""
+    found: dict[str, ManifestEntry] = {}
     explicit = {entry.path for entry in manifest.dirs}
     for entry in write:
         mode = 0o755 if entry.mode & 0o004 else 0o750
         for parent in reversed(PurePosixPath(entry.path).parents):
             path = str(parent)
             if path != "/" and path not in explicit:
-                found.setdefault(path, Entry(path, entry.owner, entry.group, mode))
+                found.setdefault(path, ManifestEntry(path, entry.owner, entry.group, mode))
     for link in links:
         for parent in reversed(PurePosixPath(link).parents):
             path = str(parent)
             if path != "/" and path not in explicit:
-                found.setdefault(path, Entry(path, "root", "root", 0o755))
+                found.setdefault(path, ManifestEntry(path, "root", "root", 0o755))
     return tuple(found.values())
 
 
@@ -172,18 +173,20 @@ def _touched(patterns: Iterable[str], paths: Iterable[str]) -> bool:
     return any(fnmatchcase(path, pattern) for pattern in patterns for path in known)
 
 
-def _stages(manifest: Manifest, look: Look, dirty: frozenset[str]) -> dict[int, Stage]:
-    stages: dict[int, Stage] = {}
+def _stages(
+    manifest: Manifest, facts: NodeFacts, dirty: frozenset[str]
+) -> dict[int, ProvisionStage]:
+    stages: dict[int, ProvisionStage] = {}
     for number in sorted({unit.stage for unit in manifest.units}):
         units = tuple(unit for unit in manifest.units if unit.stage == number)
-        verbs = {unit.name: _verb(unit, look, dirty) for unit in units}
+        verbs = {unit.name: _verb(unit, facts, dirty) for unit in units}
 
         def of(verb: str, verbs: dict[str, str] = verbs) -> tuple[str, ...]:
             return tuple(name for name, wanted in verbs.items() if wanted == verb)
 
-        stages[number] = Stage(
+        stages[number] = ProvisionStage(
             units=units,
-            enable=tuple(u.name for u in units if not look.units[u.name].enabled),
+            enable=tuple(u.name for u in units if not facts.units[u.name].enabled),
             restart=of("restart"),
             reload=of("reload"),
             start=of("start"),
@@ -192,15 +195,15 @@ def _stages(manifest: Manifest, look: Look, dirty: frozenset[str]) -> dict[int, 
     return stages
 
 
-def _verb(unit: Unit, look: Look, dirty: frozenset[str]) -> str:
-    state = look.units[unit.name]
+def _verb(unit: Unit, facts: NodeFacts, dirty: frozenset[str]) -> str:
+    state = facts.units[unit.name]
     if state.active not in BUSY:
         return "start"
     if state.sub == "dead":
         return "restart"
     if _touched(unit.when, dirty):
         return unit.change
-    if state.active == "active" and _owns_ports(unit, look):
+    if state.active == "active" and _owns_ports(unit, facts):
         return ""
     return "restart" if _settled(state) else "wait"
 
@@ -209,34 +212,34 @@ def _settled(state: UnitState) -> bool:
     return state.active == "active" and state.active_for > SETTLED
 
 
-def _owns_ports(unit: Unit, look: Look) -> bool:
+def _owns_ports(unit: Unit, facts: NodeFacts) -> bool:
     mine = (unit.name, UNKNOWN)
-    owned = {listener.port for listener in look.listeners if listener.unit in mine}
+    owned = {listener.port for listener in facts.listeners if listener.unit in mine}
     return owned.issuperset(unit.ports)
 
 
-def _check_owners(manifest: Manifest, look: Look) -> None:
+def _check_owners(manifest: Manifest, facts: NodeFacts) -> None:
     for entry in (*manifest.dirs, *manifest.files):
         for kind, name, known in (
-            ("user", entry.owner, look.users),
-            ("group", entry.group, look.groups),
+            ("user", entry.owner, facts.users),
+            ("group", entry.group, facts.groups),
         ):
             if name not in known:
                 raise NodeProblem(
                     manifest.node,
                     "inspect",
-                    f"There is no {kind} '{name}', which '{entry.path}' shall belong to.",
-                    hint="The package that makes it is not in this node's image.",
+                    f"There is no {kind} '{name}', which must own '{entry.path}'.",
+                    hint="The package that creates it is not in this node's image.",
                 )
 
 
-def _check_ports(manifest: Manifest, look: Look, *, mine: set[str]) -> None:
-    """Refuse before anything changes where a stranger holds a port on every address.
+def _check_ports(manifest: Manifest, facts: NodeFacts, *, mine: set[str]) -> None:
+    """Refuse, before anything changes, if another process holds a port on every address.
 
-    One that holds it on a single address need not be in the way; then the stage's wait tells.
+    One that holds it on a single address may not be in the way; waiting for the stage shows that.
     """
     for unit in manifest.units:
-        for listener in look.listeners:
+        for listener in facts.listeners:
             if listener.port in unit.ports and listener.everywhere and listener.unit not in mine:
                 raise NodeProblem(
                     manifest.node,

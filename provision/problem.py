@@ -1,29 +1,46 @@
-"""What can go wrong on a node, as a value that crosses the process boundary as JSON."""
+"""Why nodes could not be provisioned."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+
+from labctl.core.errors import LabError
+
+DETAIL_LINES = 12
 
 
-class NodeProblem(Exception):
-    """Provisioning of one node cannot go on.
+class NodeProblem(LabError):
+    """Provisioning of one node cannot continue.
 
-    `message` is a whole sentence without the node's name; `detail` holds the last lines that
-    were seen.
+    `reason` is a whole sentence without the node's name; `detail` has the last lines of output.
     """
 
     def __init__(
         self,
         node: str,
         phase: str,
-        message: str,
+        reason: str,
         *,
         detail: Sequence[str] = (),
         hint: str | None = None,
     ) -> None:
-        super().__init__(f"node '{node}': {message}")
+        tail = "".join(f"\n    {line}" for line in detail[-DETAIL_LINES:])
+        super().__init__(f"Node '{node}' ({phase}): {reason}{tail}", hint=hint)
         self.node = node
         self.phase = phase
-        self.message = message
+        self.reason = reason
         self.detail = tuple(detail)
-        self.hint = hint
+
+
+class ProvisionError(LabError):
+    """One or more nodes could not be provisioned."""
+
+    def __init__(self, lab: str, problems: Sequence[NodeProblem], *, log: Path) -> None:
+        self.problems = tuple(problems)
+        hints = list(dict.fromkeys(problem.hint for problem in problems if problem.hint))
+        super().__init__(
+            "\n".join([f"Lab '{lab}' could not be provisioned.", *(p.message for p in problems)]),
+            hint=" ".join(hints) or None,
+            log=log,
+        )

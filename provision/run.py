@@ -1,128 +1,159 @@
-"""The process: `LABCTL_WORKDIR=.lab/<name> python -m provision.run`.
-
-Standard output carries JSON lines (`provision.events`), standard error what pyinfra logs.  Exit
-status 0 when every node is as its manifest says, 1 otherwise.
-"""
+"""A run: inspect every node, plan, then run phase after phase on all nodes at once."""
 
 from __future__ import annotations
 
-from gevent import monkey
-
-monkey.patch_all()  # before anything else opens a socket: pyinfra runs the nodes as greenlets
-
-# ruff: noqa: E402
-import logging
-import os
-import sys
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from pyinfra.api import Config, Host, State
-from pyinfra.api.connect import connect_all, disconnect_all
-from pyinfra.api.exceptions import PyinfraError
-from pyinfra.api.operations import run_ops
-from pyinfra.api.state import BaseStateCallback
+from labctl.core.progress import Progress
+from labctl.node.reach import reach
+from labctl.node.seam import (
+    Answer,
+    NodeError,
+    Nodes,
+    SlowNodeError,
+    UnreachableError,
+    on_all,
+    try_all,
+)
+from labctl.topology.lab import Lab
+from provision.explain import WAITING, explain
+from provision.facts import parse_facts, render_questions, script
+from provision.log import RunLog
+from provision.manifest import Manifest, load_manifest
+from provision.outcome import NodeOutcome, ProvisionOutcome
+from provision.phases import INSPECT, ProvisionPhase, Step, phases
+from provision.plan import ProvisionPlan, make_plan
+from provision.problem import NodeProblem, ProvisionError
 
-from provision.deploy import add_phases, make_plans, outcome
-from provision.events import emit_outcome, emit_problem, emit_step
-from provision.explain import explain
-from provision.inventory import CONNECT_TIMEOUT, SocketOptions, load_nodes, make_inventory
-from provision.manifest import load_manifest
-from provision.patience import scaled
-from provision.plan import Plan
-from provision.problem import NodeProblem
-
-
-class Steps(BaseStateCallback):
-    """Tell how connections and phases go."""
-
-    @staticmethod
-    def host_before_connect(state: State, host: Host) -> None:
-        emit_step(host.name, "connect", "start")
-
-    @staticmethod
-    def host_connect(state: State, host: Host) -> None:
-        emit_step(host.name, "connect", "ok")
-
-    @staticmethod
-    def host_connect_error(state: State, host: Host, error: Exception) -> None:
-        emit_step(host.name, "connect", "failed")
-        emit_problem(NodeProblem(host.name, "connect", f"It cannot be reached by ssh: {error}."))
-
-    @staticmethod
-    def operation_host_error(
-        state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0
-    ) -> None:
-        emit_step(host.name, _phase(state, op_hash), "failed")
-
-    @staticmethod
-    def operation_host_success(
-        state: State, host: Host, op_hash: str, retry_count: int = 0
-    ) -> None:
-        emit_step(host.name, _phase(state, op_hash), "ok")
+T = TypeVar("T")
 
 
-def main() -> int:
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
-    # What goes wrong with a connection is told once, as a problem.
-    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
-    workdir = Path(os.environ["LABCTL_WORKDIR"]).resolve()
-    try:
-        return _provision(workdir)
-    except NodeProblem as problem:
-        emit_problem(problem)
-    return 1
+def provision(
+    lab: Lab, *, progress: Progress, log: Path, only: Collection[str] | None = None
+) -> ProvisionOutcome:
+    """Bring every node, or `only` those named, to the state of its rendered tree.
 
-
-def _provision(workdir: Path) -> int:
-    nodes = load_nodes(workdir)
-    tree = workdir / "tree"
-    manifests = {name: load_manifest(tree / name / "manifest.json", node=name) for name in nodes}
-    state = State(
-        make_inventory(workdir, nodes),
-        Config(FAIL_PERCENT=0, CONNECT_TIMEOUT=scaled(CONNECT_TIMEOUT)),
-        check_for_changes=False,  # the plan has seen it all already
+    Only what changed is restarted.  A run may be killed at any time; the next one finishes it.  The
+    output of the scripts on the nodes goes to `log`.  Errors: ProvisionError that names nodes,
+    units and ports.
+    """
+    run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log))
+    names = [node.name for node in lab.topology.nodes if only is None or node.name in only]
+    tree = lab.folder.tree
+    manifests = run.on_each(
+        names, lambda name: load_manifest(tree / name / "manifest.json", node=name)
     )
-    state.add_callback_handler(SocketOptions())
-    state.add_callback_handler(Steps())
-    try:
-        connect_all(state)
-    except PyinfraError:
-        return 1  # told by host_connect_error, node by node
-    looks = make_plans(state, manifests)
-    problems = [look for look in looks.values() if isinstance(look, NodeProblem)]
-    plans = {name: look for name, look in looks.items() if isinstance(look, Plan)}
-    if not problems:
-        add_phases(state, plans, tree=tree)
-        problems = _apply(state)
-    for problem in problems:
-        emit_problem(problem)
-    disconnect_all(state)
-    if problems:
-        return 1
-    emit_outcome({name: outcome(plan) for name, plan in plans.items()})
-    return 0
+    plans = run.on_each(names, lambda name: run.plan(manifests[name]))
+    for phase in phases(plans.values(), tree=tree, patience=lab.patience):
+        run.apply(phase, plans)
+    outcome = ProvisionOutcome({name: NodeOutcome.of(plan) for name, plan in plans.items()})
+    for name, node in outcome.nodes.items():
+        progress("provision", str(node), node=name)
+    return outcome
 
 
-def _apply(state: State) -> list[NodeProblem]:
-    try:
-        run_ops(state)
-    except PyinfraError:
-        return [_problem(state, host) for host in sorted(state.failed_hosts, key=str)]
-    return []
+def changed_files(lab: Lab) -> dict[str, tuple[str, ...]]:
+    """By node, the files that are not as they were placed; nothing is changed, and a node that
+    cannot be asked has none.  Errors: NodeProblem if a node's rendered files are gone."""
+
+    def one(name: str) -> tuple[str, ...]:
+        manifest = load_manifest(lab.folder.tree / name / "manifest.json", node=name)
+        asked = reach(lab).run(
+            name,
+            script(INSPECT.script),
+            sudo=True,
+            stdin=render_questions(manifest),
+            seconds=INSPECT.seconds,
+            check=False,
+        )
+        plan = make_plan(manifest, parse_facts(asked.sections, manifest=manifest))
+        return tuple(entry.path for entry in plan.write)
+
+    found = try_all([node.name for node in lab.topology.nodes], one)
+    return {name: () if isinstance(each, NodeError) else each for name, each in found.items()}
 
 
-def _problem(state: State, host: Host) -> NodeProblem:
-    for op_hash, data in state.ops[host].items():
-        meta = data.operation_meta
-        if meta.is_complete() and meta.did_error():
-            lines = [*meta.stdout_lines, *meta.stderr_lines]
-            return explain(host.name, _phase(state, op_hash), lines)
-    return NodeProblem(host.name, "apply", "The connection was lost.")
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all phases need: the nodes, the log, and the progress."""
+
+    nodes: Nodes
+    lab: str
+    progress: Progress
+    log: RunLog
+
+    def on_each(self, names: Iterable[str], do: Callable[[str], T]) -> dict[str, T]:
+        """Run `do` on all nodes at once; a problem on any node ends the run after all are done."""
+
+        def one(name: str) -> T | NodeProblem:
+            try:
+                return do(name)
+            except NodeProblem as problem:
+                self.log(name, problem.phase, problem.message)
+                self.progress("provision", f"{problem.phase} failed", node=name)
+                return problem
+
+        found = on_all(names, one)
+        problems = [each for each in found.values() if isinstance(each, NodeProblem)]
+        if problems:
+            raise ProvisionError(self.lab, problems, log=self.log.path)
+        return {name: each for name, each in found.items() if not isinstance(each, NodeProblem)}
+
+    def plan(self, manifest: Manifest) -> ProvisionPlan:
+        """What to do on one node."""
+
+        # Its answer is not for people, so it does not go to the log.
+        answer = self.send(manifest.node, INSPECT, render_questions(manifest), logged=False)
+        return make_plan(manifest, parse_facts(answer.sections, manifest=manifest))
+
+    def apply(self, phase: ProvisionPhase, plans: Mapping[str, ProvisionPlan]) -> None:
+        """Run one phase on all nodes that need it; returns when all of them are done."""
+
+        def one(node: str) -> None:
+            data = phase.data(plans[node])
+            if data is not None:
+                self.send(node, phase.step, data)
+
+        self.on_each(plans, one)
+
+    def send(self, node: str, step: Step, data: str, *, logged: bool = True) -> Answer:
+        """Run a step's script on a node.  Errors: NodeProblem, made from the script's output."""
+        said: list[str] = []
+
+        def on_line(line: str) -> None:
+            said.append(line)
+            if line != WAITING:
+                self.log(node, step.name, line)
+
+        self.progress("provision", step.message, node=node)
+        self.log(node, step.name, "begins")
+        began = time.monotonic()
+        try:
+            answer = self.nodes.run(
+                node,
+                script(step.script),
+                sudo=True,
+                stdin=data,
+                seconds=step.seconds,
+                check=False,
+                on_line=on_line if logged else None,
+            )
+        except UnreachableError as error:
+            raise _lost(node, step, error.reason) from error
+        except SlowNodeError as error:
+            raise explain(node, step.name, said) from error
+        if answer.code != 0:
+            lines = said or [*answer.output.splitlines(), *answer.errors.splitlines()]
+            raise explain(node, step.name, lines)
+        self.log(node, step.name, f"ends after {time.monotonic() - began:.2f} s")
+        return answer
 
 
-def _phase(state: State, op_hash: str) -> str:
-    return str(next(iter(state.get_op_meta(op_hash).names)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _lost(node: str, step: Step, reason: str) -> NodeProblem:
+    if step is INSPECT:
+        return NodeProblem(node, "connect", f"It cannot be reached by ssh: {reason}.")
+    return NodeProblem(node, step.name, f"The connection was lost: {reason}.")

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from labctl.waiting import set_patience
+pytest_plugins = ["tests.disks", "tests.fakes.nodes", "tests.fakes.lab", "tests.fakes.wdio"]
 
-pytest_plugins = ["tests.disks"]
-
-PROGRAMS = ("programs", "engine", "lab", "vm")
-SOCKETS = ("sockets", "engine", "lab", "vm")
+PROGRAMS = ("programs", "browser", "engine", "lab", "vm")
+SOCKETS = ("sockets", "browser", "engine", "lab", "vm")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write the golden files of tests/golden anew"
     )
+
+
+def pytest_configure() -> None:
+    """A shell starts what it puts into the background with Ctrl-C ignored, and tests press it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_marked(request: pytest.FixtureRequest, names: tuple[str, ...]) -> bool:
@@ -60,6 +64,13 @@ def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture(autouse=True)
+def _idle_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit test's deadlines do not depend on what else this machine does."""
+    if not is_marked(request, ("lab", "vm")):
+        monkeypatch.setattr("labctl.topology.lab.measure_crowding", lambda: 1.0)
+
+
+@pytest.fixture(autouse=True)
 def _state_apart(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
@@ -71,13 +82,6 @@ def _state_apart(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
 
-@pytest.fixture(autouse=True)
-def _patience_of_its_own() -> Iterator[None]:
-    """A lab's patience is the process's: one test's must not be the next one's."""
-    yield
-    set_patience(1.0)
-
-
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's root."""
@@ -87,11 +91,20 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def jms_image() -> str:
     """The image of role jms on stand-ins: it holds every program that reads what is rendered."""
-    from labctl.docker.images import DOCKER_IMAGES
-    from labctl.images import ensure_images
-    from labctl.model import Packages, PackageSource, Role
-    from labctl.progress import silent
+    return _image("jms")
 
-    packages = Packages(source=PackageSource.STAND_INS)
-    found = ensure_images([Role.JMS], packages, store=DOCKER_IMAGES, progress=silent)
-    return found[Role.JMS]
+
+@pytest.fixture(scope="session")
+def monitoring_image() -> str:
+    """The image of role monitoring: it holds Prometheus and its promtool."""
+    return _image("monitoring")
+
+
+def _image(name: str) -> str:
+    from labctl.core.progress import silent
+    from labctl.images.make import ensure_images
+    from labctl.providers.docker.images import DOCKER_IMAGES
+    from labctl.topology.spec import Packages, PackageSource, Role
+
+    packages, role = Packages(source=PackageSource.STAND_INS), Role(name)
+    return ensure_images([role], packages, store=DOCKER_IMAGES, progress=silent)[role]

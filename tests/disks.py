@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from labctl.hostneeds import DISKS, QEMU
-from labctl.images import ensure_images
-from labctl.model import Packages, PackageSource, Provider, Role
-from labctl.vm.record import DISK, Record, folder_of, load_record
-from labctl.vm.store import DiskStore
+from labctl.images.make import ensure_images
+from labctl.providers.vm.needs import DISKS, QEMU
+from labctl.providers.vm.record import DISK, Record, folder_of, load_record
+from labctl.providers.vm.store import DiskStore
+from labctl.topology.spec import Packages, PackageSource, ProviderName, Role
 from tests.prepare import tell
 
-LIBVIRT = DiskStore(Provider.LIBVIRT)
+LIBVIRT = DiskStore(ProviderName.LIBVIRT)
 ROLE = Role.JVB
 
 
@@ -44,7 +44,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
 def baked(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The reference of the bridge's image on stand-ins, made here and now, as `build` makes it.
 
-    Base disk, Packer's bake, look inside, boot gate, libvirt box: three to five minutes.
+    Base disk, Packer's bake, look inside, boot check, libvirt box: three to five minutes.
     """
     lacking = [need.name for need in (QEMU, *DISKS) if need.find() is None]
     lacking += [name for name in ("packer", "vagrant", "mmdebstrap") if not shutil.which(name)]

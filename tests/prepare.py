@@ -1,80 +1,90 @@
-"""For bin/test: makes the machine ready for labs, and leaves it as it was found.
+"""For bin/test: makes the machine ready for labs, runs pytest, and leaves all as it was found.
 
-`start PROVIDER ...` installs and starts what the tests of these providers need and prints the names
-of those whose daemon did not run before; `stop NAME ...` stops those daemons again.
+    python -m tests.prepare PROVIDER[,PROVIDER ...] PYTEST'S ARGUMENTS
+
+Installs and starts what the tests of these providers need.  A process of its own cleans
+(`tests.leftovers`), so nothing is left behind even if bin/test and pytest are killed.  The exit
+status is pytest's.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import IO, Any
 
-from labctl import hostneeds
-from labctl.docker import engine
-from labctl.errors import LabError
-from labctl.host import ensure_host
-from labctl.hostneeds import Need
-from labctl.libvirt import daemon
-from labctl.progress import Progress
+from labctl.core.errors import LabError
+from labctl.host.install import ensure_host
+from labctl.topology.workdir import ROOT
+from tests.daemons import PROVIDERS
+from tests.leftovers import MARK, Found, complain, find, tell
 
 
-@dataclass(frozen=True)
-class Tested:
-    """What the tests of a provider need, and the daemon that answers for it."""
-
-    needs: tuple[Need, ...]
-    runs: Callable[[], bool]
-    start: Callable[[Progress], object]
-    stop: Callable[[], object]
-
-
-PROVIDERS: Mapping[str, Tested] = {
-    # Disks are baked and booted in every run, without libvirt.
-    "docker": Tested(
-        (*hostneeds.DOCKER, hostneeds.QEMU, *hostneeds.DISKS),
-        lambda: engine.ask_engine().engine is not None,
-        engine.ensure_engine,
-        engine.stop_engine,
-    ),
-    "libvirt": Tested(
-        hostneeds.LIBVIRT,
-        lambda: daemon.answers() is None,
-        daemon.ensure_daemon,
-        daemon.stop_daemons,
-    ),
-}
+def start_cleaner(found: Found) -> tuple[subprocess.Popen[str], IO[str]]:
+    """The process that cleans, and its input, whose end it waits for."""
+    cleaner = subprocess.Popen(
+        [sys.executable, "-m", "tests.leftovers"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    assert cleaner.stdin is not None
+    cleaner.stdin.write(found.to_json() + "\n")
+    cleaner.stdin.flush()
+    return cleaner, cleaner.stdin
 
 
-def tell(phase: str, message: str, *, node: str | None = None) -> None:
-    """A Progress on standard error."""
-    print(f"{phase}: {message}", file=sys.stderr)
+def run_tests(found: Found, arguments: Sequence[str], *, held: IO[str]) -> int:
+    """pytest's exit status; it holds the cleaner's input too, for the case that we are killed."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=ROOT,
+        env={**os.environ, MARK: found.run},
+        pass_fds=(held.fileno(),),
+    )
+    for kind in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, lambda number, _: child.send_signal(number))
+    code = wait_for(child)
+    return code if code >= 0 else 128 - code
 
 
-def start(name: str) -> None:
-    tested = PROVIDERS[name]
-    ensure_host(tested.needs, progress=tell)
-    ran = tested.runs()
-    tested.start(tell)
-    if not ran:
-        print(name, flush=True)
+def wait_for(child: subprocess.Popen[Any]) -> int:
+    """The exit status of a child that decides itself what Ctrl-C means."""
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            tell("bin/test", "interrupted; what the tests have left is removed")
 
 
-def main(verb: str, names: list[str]) -> int:
+def main(providers: Sequence[str], arguments: Sequence[str]) -> int:
     try:
-        for name in names:
-            if verb == "start":
-                start(name)
-            else:
-                PROVIDERS[name].stop()
+        for name in providers:
+            ensure_host(PROVIDERS[name].needs, progress=tell)
+        found = find(providers)
     except LabError as error:
-        for line in (error.message, error.hint and f"Hint: {error.hint}", error.log):
-            if line:
-                print(f"bin/test: {line}", file=sys.stderr)
-        print("bin/test: 'bin/test --unit' runs the tests that need no lab.", file=sys.stderr)
-        return 1
-    return 0
+        return refuse(error)
+    cleaner, held = start_cleaner(found)
+    try:
+        for name in providers:
+            PROVIDERS[name].start(tell)
+        return run_tests(found, arguments, held=held)
+    except LabError as error:
+        return refuse(error)
+    finally:
+        held.close()
+        wait_for(cleaner)
+
+
+def refuse(error: LabError) -> int:
+    complain(error)
+    tell("bin/test", "'bin/test --unit' runs the tests that need no lab.")
+    return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(list(filter(None, sys.argv[1].split(","))), sys.argv[2:]))

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -16,45 +18,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MOST_LINES = 300
 
-# What a part may import of labctl; everything that is not named here may import the parts that
-# are (`labctl.cli` is above all, `labctl.errors` below).
-BELOW: dict[str, set[str]] = {
-    "errors": set(),
-    "waiting": set(),
-    "progress": set(),
-    "model": {"errors"},
-    "capabilities": {"errors", "model"},
-    "layout": {"errors", "model"},
-    "ports": {"errors", "layout", "model"},
-    "process": {"errors"},
-    "workdir": {"errors", "model"},
-    "openpgp": {"errors"},
-    "spec": {"errors", "layout", "model", "openpgp"},
-    "network": {"errors", "layout", "model", "process", "waiting", "workdir"},
-    "privilege": {"errors", "process"},
-    "dockerd": {"errors", "privilege", "process", "waiting", "workdir"},
-    "render": {
-        "ca",
-        "capabilities",
-        "errors",
-        "layout",
-        "model",
-        "ports",
-        "prosody_data",
-        "secrets",
-        "workdir",
-    },
-    "secrets": {"errors", "model", "workdir"},
-    "ca": {"errors", "model", "workdir"},
-}
-# Programs that patch sockets for their whole process, or belong to the side that is tested.
-FOREIGN = ("pyinfra", "testinfra", "pytest", "provision", "acceptance", "tests")
 PRINTERS = {"labctl.cli"}
-STARTERS = {"labctl.process"}
+STARTERS = {"labctl.core.process"}
 # The words themselves and the default, then what is pure, then what does something.
-PROVIDER_TABLES = {"labctl.model", "labctl.capabilities", "labctl.providers"}
+PROVIDER_TABLES = {
+    "labctl.topology.spec",
+    "labctl.providers.table",
+}
 # What the rows lead to: it knows for whom it works, and need not ask.
-PROVIDER_CODE = ("labctl.libvirt", "labctl.virtualbox", "labctl.vm")
+PROVIDER_CODE = tuple(
+    f"labctl.providers.{name}" for name in ("docker", "libvirt", "virtualbox", "vm")
+)
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -69,14 +43,14 @@ def modules(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
+def programs() -> list[Path]:
+    """Every module that is no test and no stand-in."""
+    return [*modules("labctl"), *modules("provision"), *modules("acceptance")]
+
+
 def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def part_of(module: str) -> str:
-    """The part of labctl that a module belongs to: `labctl.spec.build` to `spec`."""
-    return module.split(".")[1] if "." in module else ""
 
 
 def imports_of(path: Path) -> Iterator[str]:
@@ -112,7 +86,7 @@ def test_linted() -> None:
 @pytest.mark.programs
 @pytest.mark.slow
 def test_typed() -> None:
-    run_tool("mypy", "--strict", "labctl")
+    run_tool("mypy", "--strict", "labctl", "provision")
 
 
 @pytest.mark.programs
@@ -121,56 +95,47 @@ def test_shell_is_posix(name: str) -> None:
     subprocess.run([shutil.which("dash") or "sh", "-n", ROOT / name], check=True)
 
 
-@pytest.mark.parametrize("path", modules("labctl"), ids=module_name)
-def test_layers(path: Path) -> None:
-    module = module_name(path)
-    part = part_of(module)
-    for name in imports_of(path):
-        assert not name.startswith(FOREIGN), f"{module} imports {name}"
-        if not name.startswith("labctl."):
-            continue
-        other = part_of(name)
-        if other in ("cli", "__main__"):
-            assert part in ("cli", "__main__"), f"{module} imports {name}: only upwards"
-        if other == "lab":
-            assert part in ("cli", "gate", "lab"), f"{module} imports {name}: only upwards"
-        if part in BELOW and other != part and name != "labctl.__version__":
-            assert other in BELOW[part], f"{module} imports {name}, which is above it"
+def test_only_one_module_starts_programs() -> None:
+    starting = {
+        module_name(path)
+        for path in [*modules("labctl"), *modules("provision")]
+        if {"subprocess", "pty", "multiprocessing"}.intersection(imports_of(path))
+    }
+    assert starting == STARTERS
 
 
-@pytest.mark.parametrize("path", modules("provision"), ids=module_name)
-def test_provision_stands_alone(path: Path) -> None:
-    assert not [name for name in imports_of(path) if name.startswith("labctl")]
+def test_only_the_command_line_prints_and_exits() -> None:
+    wrong = [
+        f"{module_name(path)} calls {found}"
+        for path in [*modules("labctl"), *modules("provision")]
+        if not module_name(path).startswith(tuple(PRINTERS))
+        for found in dotted_names(path)
+        if found in ("sys.exit", "os._exit", "click.echo", "os.system")
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", modules("labctl"), ids=module_name)
-def test_one_door_to_programs_and_exits(path: Path) -> None:
-    module = module_name(path)
-    if module not in STARTERS:
-        starting = {"subprocess", "pty", "multiprocessing"}.intersection(imports_of(path))
-        assert not starting, f"{module} imports {starting}: only labctl.process starts programs"
-    if module.startswith(tuple(PRINTERS)):
-        return
+def dotted_names(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            called = f"{node.value.id}.{node.attr}"
-            assert called not in ("sys.exit", "os._exit", "click.echo", "os.system"), module
+            yield f"{node.value.id}.{node.attr}"
 
 
-@pytest.mark.parametrize(
-    "path", [*modules("labctl"), *modules("provision"), *modules("acceptance")], ids=module_name
-)
-def test_module_has_a_docstring_and_an_end(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert ast.get_docstring(ast.parse(text)), f"{path} does not say what belongs there"
-    assert text.count("\n") <= MOST_LINES, f"{path} is asking to be two"
+def test_modules_say_what_belongs_there() -> None:
+    silent = [path for path in programs() if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert not silent
+
+
+def test_modules_are_small() -> None:
+    large = [path for path in programs() if path.read_text().count("\n") > MOST_LINES]
+    assert not large, "these are asking to be two"
 
 
 def provider_questions(text: str, *, own: bool = False) -> Iterator[int]:
     """Lines where a program asks which provider it has, or (not in its `own` code) names one."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "Provider" and node.attr.isupper() and not own:
+            if node.value.id == "ProviderName" and node.attr.isupper() and not own:
                 yield node.lineno
         elif isinstance(node, ast.Match) and called(node.subject) == "provider":
             yield node.lineno
@@ -196,8 +161,8 @@ def called(node: ast.expr) -> str:
         ("if topology.provider == 'docker': pass", [1]),
         ("x = 1\nif provider is docker: pass", [2]),
         ("match spec.provider:\n    case 'docker': pass", [1]),
-        ("rows = {Provider.DOCKER: 1}", [1]),
-        ("row = TABLE[spec.provider]\nif row.own_kernel and name in Provider: pass", []),
+        ("rows = {ProviderName.DOCKER: 1}", [1]),
+        ("row = TABLE[spec.provider]\nif row.own_kernel and name in ProviderName: pass", []),
         ("if provider is not None: pass", []),
     ],
     ids=["equal", "is", "match", "named", "asked of a table", "given at all"],
@@ -207,24 +172,26 @@ def test_questions_for_the_provider_are_found(text: str, lines: list[int]) -> No
     assert list(provider_questions(text, own=True)) == [n for n in lines if "{P" not in text]
 
 
-@pytest.mark.parametrize(
-    "path", [*modules("labctl"), *modules("acceptance"), *modules("provision")], ids=module_name
-)
-def test_a_provider_is_a_row_of_a_table(path: Path) -> None:
+def test_a_provider_is_a_row_of_a_table() -> None:
     """What differs stands in two tables; nothing else asks which provider a lab has."""
-    module = module_name(path)
-    if module in PROVIDER_TABLES:
-        return
-    own = module.startswith(PROVIDER_CODE)
-    assert not list(provider_questions(path.read_text(encoding="utf-8"), own=own)), path
+    wrong = [
+        f"{module_name(path)}, line {line}"
+        for path in programs()
+        if module_name(path) not in PROVIDER_TABLES
+        for line in provider_questions(
+            path.read_text(encoding="utf-8"), own=module_name(path).startswith(PROVIDER_CODE)
+        )
+    ]
+    assert not wrong
 
 
-@pytest.mark.parametrize("path", modules("labctl"), ids=module_name)
-def test_nothing_just_sleeps(path: Path) -> None:
-    if module_name(path) == "labctl.waiting":
-        return
-    sleeping = re.findall(r"\btime\.sleep\(", path.read_text(encoding="utf-8"))
-    assert not sleeping, f"{path}: waits have a named signal and a deadline (labctl.waiting)"
+def test_nothing_just_sleeps() -> None:
+    sleeping = {
+        module_name(path)
+        for path in [*modules("labctl"), *modules("provision")]
+        if "time.sleep" in dotted_names(path)
+    }
+    assert sleeping == {"labctl.core.waiting"}, "waits have a named signal and a deadline"
 
 
 # Put together here, so that this file does not find itself.
@@ -274,6 +241,9 @@ def test_links_of_the_pages_lead_somewhere() -> None:
     assert not broken
 
 
+LOCKS = ("requirements.lock", "requirements-browser.lock", "requirements-dev.lock")
+
+
 def locked(name: str) -> dict[str, str]:
     """Packages of a lock file with their versions."""
     text = (ROOT / name).read_text(encoding="utf-8")
@@ -283,14 +253,19 @@ def locked(name: str) -> dict[str, str]:
 def test_locks_hold_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     runs, tests = locked("requirements.lock"), locked("requirements-dev.lock")
+    browser = locked("requirements-browser.lock")
     asked = {re.split(r"[<>=!~ ;\[]", line)[0] for line in project["dependencies"]}
-    extra = {line.partition(">")[0] for line in project["optional-dependencies"]["dev"]}
+    extras = {
+        name: {line.partition(">")[0] for line in lines}
+        for name, lines in project["optional-dependencies"].items()
+    }
     assert asked <= set(runs)
-    assert extra <= set(tests)
-    assert runs.items() <= tests.items()
+    assert extras["dev"] | extras["browser"] <= set(tests)
+    assert extras["browser"] <= set(browser)
+    assert runs.items() <= browser.items() <= tests.items()
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_locks_have_hashes(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     entries = re.split(r"(?m)^(?=[a-z0-9])", text)
@@ -299,30 +274,53 @@ def test_locks_have_hashes(name: str) -> None:
 
 def test_packages_that_are_imported_are_asked_for() -> None:
     """What labctl imports comes from the standard library, from itself or from pyproject."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    asked = {re.split(r"[<>=!~ ;\[]", line)[0].lower() for line in lines}
     known = {
-        "click",
-        "cryptography",
-        "jinja2",
-        "lxml",
-        "pyhocon",
-        "rich",
-        "uvloop",
-        "vagrant",
-        "websockets",
+        module
+        for module, packages in packages_distributions().items()
+        if asked.intersection(package.lower() for package in packages)
     }
-    # pyhocon raises pyparsing's errors and brings it.
-    known |= {"labctl", "pyparsing", *sys.stdlib_module_names}
-    for path in modules("labctl"):
+    # pyhocon raises pyparsing's errors and brings it; aiortc brings av, which makes recordings.
+    known |= {"labctl", "provision", "pyparsing", "av", *sys.stdlib_module_names}
+    for path in [*modules("labctl"), *modules("provision")]:
         for name in imports_of(path):
             assert name.partition(".")[0] in known, f"{module_name(path)} imports {name}"
 
 
+STARTED = {
+    "labctl", "labctl.cli", "labctl.cli.main", "labctl.cli.options", "labctl.core",
+    "labctl.core.errors", "labctl.core.exits",
+}  # fmt: skip
+HEAVY = {"cryptography", "jinja2", "pyhocon", "rich", "rich_click", "vagrant", "websockets",
+         "asyncio"}  # fmt: skip
+
+
 @pytest.mark.programs
-def test_starting_is_quick() -> None:
-    """Only click and the standard library are imported before a verb is chosen."""
-    script = "import sys, labctl.cli; print(*{name.partition('.')[0] for name in sys.modules})"
+@pytest.mark.parametrize(
+    ("words", "for_help"),
+    [
+        ("main(['--version'], standalone_mode=False)", False),
+        ("list_commands(None)", False),
+        ("main(['--help'], standalone_mode=False)", True),
+    ],
+    ids=["start", "completion", "help"],
+)
+def test_starting_is_quick(words: str, *, for_help: bool) -> None:
+    """Only click and the standard library are imported before a verb is used.
+
+    Help is shown by rich-click, which brings rich; no verb is loaded for it.
+    """
+    script = (
+        f"import sys\nfrom labctl.cli.main import cli\ncli.{words}\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+        "\nprint(*(name for name in sys.modules if name.startswith('labctl')))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    heavy = {"cryptography", "jinja2", "pyhocon", "rich", "vagrant", "websockets", "asyncio"}
-    assert not heavy & set(done.stdout.split())
+    *_, roots, ours = done.stdout.splitlines()
+    heavy = HEAVY - {"rich", "rich_click"} if for_help else HEAVY
+    assert not heavy & set(roots.split())
+    assert set(ours.split()) == STARTED | ({"labctl.cli.richhelp"} if for_help else set())

@@ -1,4 +1,4 @@
-"""Progress on a terminal: a line per node that changes in place, and what was reached above it."""
+"""Progress on a terminal: one line per node that changes in place, and finished steps above."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from labctl.progress import NOTICE
+from labctl.core.progress import NOTICE
 
 REFRESHES = 8
 
 
 class Board:
-    """A table of nodes with what each is doing; lines about the lab as a whole scroll above.
+    """A table of nodes with what each is doing; lines about the whole lab scroll above it.
 
-    What it shows at the end stays on the screen.
+    Its last state stays on the screen.
     """
 
     def __init__(self) -> None:

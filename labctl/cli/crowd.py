@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import secrets
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.common import json_option, lab_option, workdir_of
-from labctl.errors import UsageError
+from labctl.cli.common import json_option, lab_option, load_lab
+from labctl.core.errors import UsageError
+from labctl.core.exits import ExitCode
 
 if TYPE_CHECKING:
-    from labctl.crowd.run import Outcome, Plan
-    from labctl.model import Topology
-    from labctl.workdir import Workdir
+    from labctl.crowd.run import CrowdOutcome, CrowdPlan
+    from labctl.topology.lab import Lab
+    from labctl.topology.model import Topology
 
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # generic for type checkers only
 
-INTERRUPTED = 130
 UNITS = {"": 1.0, "s": 1.0, "min": 60.0}
-ROOM = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 class Rate(ParamType):
@@ -41,31 +41,53 @@ class Rate(ParamType):
         except (ValueError, KeyError):
             rate = 0.0
         if not 0 < rate <= 10_000:
-            self.fail(f"'{value}' is no rate; say '10/s' or '90/min'.", param, ctx)
+            self.fail(f"'{value}' is not a valid rate; use '10/s' or '90/min'.", param, ctx)
         return rate
 
 
 class Room(ParamType):
-    """The local part of a room's address, as Jitsi takes it from a URL."""
+    """A room's name as people type it into the address of a conference."""
 
     name = "room"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        room = str(value).lower()
-        if not ROOM.fullmatch(room):
-            self.fail(f"'{value}' is no room; use letters, digits, '.', '_' and '-'.", param, ctx)
-        return room
+        from labctl.crowd.errors import CrowdError
+        from labctl.crowd.names import RoomName
+
+        try:
+            return RoomName.of(str(value)).path
+        except CrowdError as error:
+            self.fail(error.message, param, ctx)
 
 
 @click.command("crowd")
-@click.option("--participants", default=30, show_default=True, type=click.IntRange(0, 5000))
+@click.option("--participants", default=30, show_default=True, type=click.IntRange(0, 5000),
+              metavar="N", help="How many join the room.")  # fmt: skip
 @click.option("--visitors", default=0, show_default=True, type=click.IntRange(0, 20_000),
-              help="How many ask to be visitors from the start.")  # fmt: skip
+              metavar="N", help="How many more join as visitors.")  # fmt: skip
 @click.option("--hold", default=60.0, show_default=True, type=click.FloatRange(0, 86_400),
-              metavar="SECONDS", help="How long they stay when all are in.")  # fmt: skip
+              metavar="SECONDS", help="How long they stay once all have joined.")  # fmt: skip
 @click.option("--rate", default="10/s", show_default=True, type=Rate(), metavar="N/s",
               help="How many begin to join per second.")  # fmt: skip
-@click.option("--room", type=Room(), metavar="NAME", help="The room; a fresh one otherwise.")
+@click.option("--media", default=0, show_default=True, type=click.IntRange(0, 500), metavar="N",
+              help="How many of the participants send and receive sound and picture.")  # fmt: skip
+@click.option(
+    "--media-kind",
+    default="both",
+    show_default=True,
+    type=click.Choice(["audio", "video", "both"]),
+    help="What they send and receive.",
+)
+@click.option("--media-visitors", default=0, show_default=True, type=click.IntRange(0, 500),
+              metavar="N", help="How many of the visitors receive media.")  # fmt: skip
+@click.option("--browsers", default=0, type=click.IntRange(0, 20), metavar="N",
+              help="Use N participants in Chromium instead, with sound and picture.")  # fmt: skip
+@click.option("--report", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+              help="Folder for browsers' pictures; the lab's by default.")  # fmt: skip
+@click.option("--tls-keys", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Add the secrets of their TLS connections to FILE, for Wireshark.")  # fmt: skip
+@click.option("--room", type=Room(), metavar="NAME",
+              help="The room as people type it; by default a new one.")  # fmt: skip
 @json_option
 @lab_option
 def crowd_command(
@@ -74,53 +96,109 @@ def crowd_command(
     visitors: int,
     hold: float,
     rate: float,
+    media: int,
+    media_kind: str,
+    media_visitors: int,
+    browsers: int,
+    report: Path | None,
+    tls_keys: Path | None,
     room: str | None,
     as_json: bool,
-    lab: str | None,
+    lab_name: str | None,
 ) -> int:
-    """Let a crowd join a room, stay and leave; exit status 1 where one was lost or not invited.
+    """Let participants join a room, stay and leave.
 
-    They are participants without browsers and without media: each logs in through nginx, asks
-    Jicofo, goes where it is sent, answers its invitation and pings.  Ctrl-C lets them leave.
+    The exit status is 1 if a participant was lost or not invited.
+
+    These participants have no browsers: each logs in through nginx, asks Jicofo, goes where it
+    is sent, answers its invitation and sends pings.  With '--media N', N of them do ICE, DTLS and
+    SRTP with the bridge and send recordings; the exit status is then also 1 if one does not hear
+    or see another.  Ctrl-C lets them leave.
 
     \b
     labctl crowd --participants 30 --visitors 200 --hold 60
     labctl crowd --participants 35 --rate 2/s --room demo
+    labctl crowd --participants 2 --room 'Acme/Büro 1'
     labctl crowd --visitors 500 --rate 50/s --json | jq .phases
+    labctl crowd --participants 6 --media 4
+    labctl crowd --participants 20 --media 20 --media-kind audio --hold 30
+    labctl crowd --browsers 2 --hold 20 --report out
+    labctl crowd --participants 2 --tls-keys keys.log
     """
-    from labctl.crowd.run import Plan
+    lab = load_lab(lab_name)
+    if browsers:
+        from labctl.cli.browsers import BrowserPlan, has_original_page, run_browsers
 
-    workdir = workdir_of(lab)
-    topology = workdir.load_topology()
+        room = room or f"browsers-{secrets.token_hex(3)}"
+        pictures = report or lab.folder.path / "pictures"
+        wanted = BrowserPlan(
+            room, browsers, hold, pictures, own_page=not has_original_page(lab), keys=tls_keys
+        )
+        return run_browsers(lab, wanted, as_json=as_json)
+    from labctl.crowd.media.options import MediaKind, MediaOptions
+    from labctl.crowd.run import CrowdPlan, MediaPlan
+
+    topology = lab.topology
     check_size(topology, participants=participants, visitors=visitors)
-    plan = Plan(participants, visitors, hold, rate)
+    check_media(participants, visitors, media=media, media_visitors=media_visitors)
+    plan = CrowdPlan(participants, visitors, hold, rate)
+    if media or media_visitors:
+        options = MediaOptions.of(topology, MediaKind(media_kind))
+        plan = replace(plan, media=MediaPlan(media, media_visitors, options))
     room = room or f"crowd-{secrets.token_hex(3)}"
-    outcome = run(workdir, topology, room, plan)
+    outcome = run(lab, room, plan, keys=tls_keys)
+    from labctl.core.files import write_json
+    from labctl.crowd.record import CrowdRecord
+
+    record = CrowdRecord(
+        lab=lab.topology.lab,
+        room=room,
+        interrupted=outcome.interrupted,
+        participants=participants,
+        visitors=visitors,
+        hold=hold,
+        rate=rate,
+        with_media=plan.media.total if plan.media is not None else None,
+        figures=outcome.figures,
+    )
+    # For whoever looks at the lab later: 'labctl serve' shows it.
+    write_json(lab.folder.path / "crowd.json", record.to_json())
     if as_json:
-        asked = {"participants": participants, "visitors": visitors, "hold": hold, "rate": rate}
-        told = {"lab": topology.lab, "room": room, "interrupted": outcome.interrupted, **asked}
-        click.echo(json.dumps({**told, **outcome.figures.to_json()}, indent=2))
+        click.echo(json.dumps(record.to_json(), indent=2))
     else:
         from labctl.cli.crowdtable import print_figures
 
         print_figures(outcome.figures)
     if outcome.interrupted:
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     return 0 if outcome.figures.well else 1
 
 
 def check_size(topology: Topology, *, participants: int, visitors: int) -> None:
-    """UsageError for a crowd of nobody, or for visitors where nothing takes them."""
+    """UsageError for a crowd of nobody, or for visitors if the lab has no vnodes."""
     if participants + visitors == 0:
-        raise UsageError("A crowd of nobody proves nothing; raise '--participants'.")
+        raise UsageError("A crowd needs at least one participant; raise '--participants'.")
     if visitors and not topology.vnodes:
         raise UsageError(
             f"Lab '{topology.lab}' has no vnodes, so nobody can be a visitor.",
-            hint="Make a lab with 'labctl up --visitors 2', or leave '--visitors' out.",
+            hint="Run 'labctl up --visitors 2' to make a lab with vnodes, or omit '--visitors'.",
         )
 
 
-def run(workdir: Workdir, topology: Topology, room: str, plan: Plan) -> Outcome:
+def check_media(participants: int, visitors: int, *, media: int, media_visitors: int) -> None:
+    """UsageError if more participants have media than join."""
+    for option, count, coming, who in (
+        ("--media", media, participants, "participants"),
+        ("--media-visitors", media_visitors, visitors, "visitors"),
+    ):
+        if count > coming:
+            raise UsageError(
+                f"'{option} {count}' is more than the {coming} {who} that come.",
+                hint=f"Raise '--{who}' or lower '{option}'.",
+            )
+
+
+def run(lab: Lab, room: str, plan: CrowdPlan, *, keys: Path | None = None) -> CrowdOutcome:
     """Run the crowd in a loop of its own; the first Ctrl-C lets it leave, a second ends it."""
     from labctl.cli.crowdtable import counters
     from labctl.crowd import Target
@@ -129,4 +207,4 @@ def run(workdir: Workdir, topology: Topology, room: str, plan: Plan) -> Outcome:
 
     spare_collector()
     with counters(room) as show, asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(run_crowd(Target.of(topology, workdir), room, plan, show=show))
+        return runner.run(run_crowd(Target.of(lab, keys=keys), room, plan, show=show))

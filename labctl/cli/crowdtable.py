@@ -1,4 +1,4 @@
-"""How a crowd looks: live counters while it runs, a table at the end."""
+"""Shows a crowd: live counters while it runs, a table at the end."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from rich.table import Table
 from rich.text import Text
 
 from labctl.crowd.figures import Figures
-from labctl.crowd.run import Show, Stage
+from labctl.crowd.media.figures import MediaFigures
+from labctl.crowd.run import CrowdStage, Show
 
 LINE_EVERY = 5.0  # seconds between two lines where there is no terminal
 REFRESHES = 4
+BAD = ("lost", "removed", "media failed", "audio silent", "video silent")
 
 
 @contextmanager
 def counters(room: str) -> Iterator[Show]:
-    """Counters on standard error: in place on a terminal, a line now and then elsewhere."""
+    """Counters on standard error: in place on a terminal, else a line every few seconds."""
     if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
         board = Counters(room)
         with Live(
@@ -50,7 +52,19 @@ def summary(figures: Figures) -> list[tuple[str, int]]:
         ("invited again", figures.reinvited),
         ("removed", sum(figures.removed.values())),
         ("lost", sum(figures.lost.values())),
+        *(media_summary(figures.media) if figures.media is not None else ()),
     ]
+
+
+def media_summary(media: MediaFigures) -> Iterator[tuple[str, int]]:
+    """The counters of media, in the order in which media comes about."""
+    yield "media up", media.connected
+    yield "media failed", sum(media.failed.values())
+    yield "channel up", media.channels
+    for name, one in media.kinds.items():
+        yield f"all {name}", one.complete
+        yield f"{name} silent", one.silent
+        yield f"{name} lost", one.lost
 
 
 @dataclass(slots=True)
@@ -59,10 +73,10 @@ class Counters:
 
     room: str
     started: float = field(default_factory=time.monotonic)
-    stage: Stage = Stage.JOINING
+    stage: CrowdStage = CrowdStage.JOINING
     figures: Figures | None = None
 
-    def __call__(self, stage: Stage, figures: Figures) -> None:
+    def __call__(self, stage: CrowdStage, figures: Figures) -> None:
         self.stage, self.figures = stage, figures
 
     def render(self) -> Table:
@@ -71,7 +85,7 @@ class Counters:
         head = Text.assemble((seconds, "dim"), "  ", (self.stage, "cyan"))
         table.add_row(head, Text(f"room '{self.room}'", "bold"))
         for name, count in summary(self.figures) if self.figures is not None else ():
-            bad = name in ("lost", "removed") and count > 0
+            bad = name in BAD and count > 0
             table.add_row(Text(name, "dim"), Text(f"{count:6}", "bold red" if bad else "bold"))
         return table
 
@@ -82,10 +96,10 @@ class Lines:
 
     room: str
     started: float = field(default_factory=time.monotonic)
-    stage: Stage | None = None
+    stage: CrowdStage | None = None
     last: float = 0.0
 
-    def __call__(self, stage: Stage, figures: Figures) -> None:
+    def __call__(self, stage: CrowdStage, figures: Figures) -> None:
         now = time.monotonic()
         if stage is self.stage and now - self.last < LINE_EVERY:
             return
@@ -106,9 +120,39 @@ def print_figures(figures: Figures) -> None:
     for name, one in figures.phases.items():
         times = " ".join(f"{value:8.3f}s" for value in (one.p50, one.p95, one.max))
         click.echo(f"{name:<12} {one.count:6} {times}")
+    if figures.media is not None:
+        _print_media(figures.media)
     missing = figures.asked - figures.in_call
-    words = "Everybody was in the call." if figures.well else f"Not in the call: {missing}."
+    words = "Everybody was in the call." if not missing else f"Not in the call: {missing}."
+    if figures.media is not None and not missing:
+        words = _media_words(figures.media)
     click.secho(f"\n{words}", fg="green" if figures.well else "red", bold=True)
+
+
+def _print_media(media: MediaFigures) -> None:
+    """What arrived, by kind, and why not."""
+    where = ", ".join(f"{name} ({count})" for name, count in media.bridges.items())
+    click.echo(f"\nmedia of {media.connected} of {media.asked} through {where or 'no bridge'}")
+    _print_reasons("failed", media.failed)
+    head = ("sources", "packets", "kbyte", "lost", "jitter p95", "gap p50", "gap max")
+    click.echo(f"{'':<12} " + " ".join(f"{name:>10}" for name in head))
+    for name, one in media.kinds.items():
+        jitter = one.jitter.p95 if one.jitter is not None else 0.0
+        median, longest = (one.gap.p50, one.gap.max) if one.gap is not None else (0.0, 0.0)
+        counts = f"{one.sources:10} {one.packets:10} {one.bytes // 1000:10} {one.loss:10.2%}"
+        times = " ".join(f"{value * 1000:8.1f}ms" for value in (jitter, median, longest))
+        click.echo(f"{name:<12} {counts} {times}")
+
+
+def _media_words(media: MediaFigures) -> str:
+    if media.well:
+        return "Everybody was in the call, and all media passed."
+    missing = [
+        f"{media.asked - one.complete} without all {name}"
+        for name, one in media.kinds.items()
+        if one.complete < media.asked
+    ]
+    return f"Everybody was in the call; media did not pass: {', '.join(missing) or 'see above'}."
 
 
 def _print_reasons(title: str, reasons: object) -> None:

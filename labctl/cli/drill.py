@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from labctl.cli.common import Console, json_option, lab_option, workdir_of
+from labctl.cli.common import Console, json_option, lab_option, load_lab
+from labctl.cli.complete import complete_drills
 from labctl.cli.signals import ended_in_order
-from labctl.errors import LabError
-from labctl.workdir import locked, write_json
+from labctl.cli.told import DrillTold, tell
+from labctl.core.errors import LabError
+from labctl.core.files import write_json
+from labctl.topology.lock import locked
+
+if TYPE_CHECKING:
+    from labctl.report.drill import DrillRecord
 
 
 @click.group("drill")
 def drill_command() -> None:
-    """Break the lab on purpose, and see whether it heals as upstream does today.
+    """Break the lab on purpose and check whether it heals.
+
+    A drill expects what upstream's packages do today.
 
     \b
     labctl drill list
@@ -30,19 +38,24 @@ def drill_command() -> None:
 @drill_command.command("list")
 @json_option
 def list_command(*, as_json: bool) -> None:
-    """Name all drills, with upstream's weaknesses of today."""
+    """List all drills, with the weaknesses that upstream has today.
+
+    \b
+    labctl drill list
+    labctl drill list --json
+    """
     from labctl.drills import DRILLS, render_drill
     from labctl.drills.result import drill_to_json
 
     if as_json:
-        click.echo(json.dumps([drill_to_json(drill) for drill in DRILLS], indent=2))
+        tell([DrillTold(**drill_to_json(drill)) for drill in DRILLS])
         return
     for drill in DRILLS:
         click.echo(render_drill(drill))
 
 
 @drill_command.command("run")
-@click.argument("names", nargs=-1, metavar="[NAME...|all]")
+@click.argument("names", nargs=-1, metavar="[NAME...|all]", shell_complete=complete_drills)
 @lab_option
 @click.option(
     "--json",
@@ -51,13 +64,12 @@ def list_command(*, as_json: bool) -> None:
     metavar="FILE",
     help="Write the results as JSON; '-' is standard output.",
 )
-def run_command(names: tuple[str, ...], lab: str | None, *, json_file: Path | None) -> int:
-    """Run drills one after another; without NAME the failover check of the how-to.
+def run_command(names: tuple[str, ...], lab_name: str | None, *, json_file: Path | None) -> int:
+    """Run drills one after another; without NAME, run the failover check of the how-to.
 
-    The exit status is 0 when every drill came out as expected or better, else 1.  Whatever
-    happens, also after Ctrl-C, the fault is undone; should labctl itself be killed, the next
-    'labctl drill' or 'labctl up' undoes it.  The next 'labctl verify --report' takes the results
-    in.
+    The exit status is 0 if every drill came out as expected or better, else 1.  The fault is
+    always undone, even after Ctrl-C; if labctl itself is killed, the next 'labctl drill' or
+    'labctl up' undoes it.  The next 'labctl verify --report' includes the results.
 
     \b
     labctl drill run
@@ -66,38 +78,39 @@ def run_command(names: tuple[str, ...], lab: str | None, *, json_file: Path | No
     """
     from labctl.drills import (
         ensure_healthy,
+        record_of,
         render_result,
-        result_to_json,
         run_drill,
         undo_left,
         want_drills,
     )
+    from labctl.report.drill import DrillVerdict, drills_to_json
 
     drills = want_drills(names)
-    workdir = workdir_of(lab)
-    topology = workdir.load_topology()
+    lab = load_lab(lab_name)
     console = Console()
-    results: list[dict[str, Any]] = []
+    results: list[DrillRecord] = []
     to_stdout = json_file is not None and str(json_file) == "-"
-    with locked(workdir, what="drill"), ended_in_order():
-        undo_left(workdir, topology, progress=console)
-        ensure_healthy(workdir, topology, progress=console)
+    with locked(lab.folder, what="drill"), ended_in_order():
+        undo_left(lab, progress=console)
+        ensure_healthy(lab, progress=console)
         for drill in drills:
             console("drill", f"{drill.title}: {drill.fault}")
-            result = run_drill(drill, workdir=workdir, topology=topology, progress=console)
-            results.append(result_to_json(result))
+            result = run_drill(drill, lab, progress=console)
+            results.append(record_of(result))
             click.echo(render_result(result), err=to_stdout)
             sys.stdout.flush()
-            write_json(workdir.path / "drills.json", results)
+            write_json(lab.folder.path / "drills.json", drills_to_json(results))
             if json_file is not None and not to_stdout:
-                write_json(json_file, results)
+                write_json(json_file, drills_to_json(results))
             if result.left:
+                where = f"lab '{lab.topology.lab}'"
                 raise LabError(
-                    f"After drill '{drill.name}' lab '{workdir.lab}' is not healthy: {result.left}",
-                    hint="Run 'labctl up', then the remaining drills.",
+                    f"After drill '{drill.name}' {where} is not healthy: {result.left}",
+                    hint="Run 'labctl up', then run the remaining drills.",
                 )
     if to_stdout:
-        click.echo(json.dumps(results, indent=2))
-    good = sum(each["verdict"] not in ("worse",) for each in results)
+        click.echo(json.dumps(drills_to_json(results), indent=2))
+    good = sum(each.verdict is not DrillVerdict.WORSE for each in results)
     click.echo(f"{good} of {len(results)} drills as expected, better or skipped.", err=to_stdout)
     return 0 if good == len(results) else 1

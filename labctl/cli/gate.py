@@ -3,136 +3,169 @@
 from __future__ import annotations
 
 import json
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
+from labctl.cli.bisect import bisect_command
+from labctl.cli.ci import tell_ci
 from labctl.cli.common import Console, json_option
-from labctl.errors import LabError, SpecError, UsageError
-from labctl.workdir import ROOT
+from labctl.cli.duration import Duration
+from labctl.cli.flags import key_options
+from labctl.cli.judging import (
+    DEFAULT_RUNS,
+    config_file,
+    config_option,
+    drills_option,
+    never_blamed,
+    parse_drill_names,
+)
+from labctl.core.errors import UsageError
 
-CONFIG = Path("lab.conf")
-DRILLS = ("failover",)
-DEFAULT_RUNS = 3
 
-
-class NotJudgedError(LabError):
-    """The gate itself did not get to a verdict."""
-
-    exit_code = 3
-
-
-@click.command("gate")
-@click.option("--candidate", required=True, metavar="SOURCE", help="What is to be judged.")
-@click.option("--baseline", metavar="SOURCE", help="What it is held against.")
+@click.group("gate", invoke_without_command=True, subcommand_metavar="[bisect ...]")
+@click.option("--candidate", metavar="SOURCE", help="The packages to judge.")
+@click.option("--baseline", metavar="SOURCE", help="The packages to compare them with.")
 @click.option(
     "--runs",
     type=click.IntRange(1, 20),
     metavar="N",
-    help="Times that each side is brought up; 3 with a baseline, else 1.",
+    help="Bring up each side at least N times; 3 with a baseline, else 1.",
 )
 @click.option("--quick", is_flag=True, help="One run, no slow tests, no drills.")
+@drills_option
 @click.option(
-    "--drills",
-    metavar="NAMES",
-    help="Drills to run: names with commas, 'all', 'none'; the failover by default.",
+    "--e2e",
+    "suite",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Run the end-to-end suite of this checkout of jitsi-meet, too.",
 )
 @click.option(
-    "--allow-stand-ins", "stand_ins", is_flag=True, help="Try stand-ins, too; the verdict says so."
+    "--soak",
+    type=Duration(),
+    metavar="TIME",
+    help="Also let calls come and go for so long (30m, 2h) and look for leaks.",
 )
-@click.option("--strict", is_flag=True, help="What needs attention fails, too.")
 @click.option(
-    "--keep", is_flag=True, help="Leave the lab of a candidate that failed for a look inside."
+    "--allow-stand-ins", "stand_ins", is_flag=True, help="Accept stand-ins; the verdict says so."
+)
+@click.option("--strict", is_flag=True, help="Treat findings that need attention as failures.")
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Keep the lab of a candidate that failed, so that you can look inside.",
 )
 @click.option(
     "--report",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where the report goes.",
+    help="Write the report to this folder.",
+)
+@config_option
+@click.option(
+    "--side-by-side/--no-side-by-side",
+    default=None,
+    help="Run both labs at the same time, in two networks; by default, if this machine bears it.",
 )
 @click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The lab.conf that shapes the labs; ./lab.conf where there is one.",
+    "--fresh",
+    is_flag=True,
+    help="Measure everything: no interrupted gate is continued, no kept baseline is used.",
 )
-@click.option("--jvbs", metavar="N", help="Bridges beside the JMS's own.")
-@click.option("--visitors", metavar="N", help="Visitor Prosodies.")
-@click.option("--network", metavar="CIDR", help="The labs' network.")
+@key_options(only=("jvbs", "visitors", "network"))
 @json_option
+@click.pass_context
 def gate_command(
+    context: click.Context,
+    /,
     *,
-    candidate: str,
+    candidate: str | None,
     baseline: str | None,
     runs: int | None,
     quick: bool,
     drills: str | None,
+    suite: Path | None,
+    soak: float | None,
     folder: Path | None,
     as_json: bool,
     config: Path | None,
     stand_ins: bool,
     strict: bool,
     keep: bool,
+    side_by_side: bool | None,
+    fresh: bool,
     **flags: Any,
 ) -> int:
-    """Say yes or no to a set of packages: build, bring up, verify, drill, tear down.
+    """Say yes or no to a set of packages.
 
-    SOURCE is debs:DIR, debs:FILE.deb,FILE.deb, jitsi:CHANNEL, jitsi:VERSIONS-FILE or stand-ins,
-    as for '--packages'.  The labs are 'gate-baseline' and 'gate-candidate', one after the other.
-    The exit status is 0 for pass, 1 for fail, 3 when nothing could be judged.
+    This builds images, brings up a lab, verifies it, runs drills and removes the lab again.  Every
+    package is installed on a bare machine, and with a baseline the candidate is put over it.
+
+    SOURCE is debs:DIR, debs:FILE.deb,FILE.deb (a FILE may be an http address), jitsi:CHANNEL,
+    jitsi:VERSIONS-FILE or stand-ins, as for '--packages'.  The labs are 'gate-baseline' and
+    'gate-candidate'; they take turns, or run side by side.  The exit status is 0 for pass, 1 for
+    fail and 3 if no verdict was possible.  A gate that was interrupted continues where it was if
+    the same command is run again.
 
     \b
     labctl gate --candidate debs:./candidates
     labctl gate --baseline jitsi:stable --candidate debs:./candidates
-    labctl gate --baseline jitsi:versions.txt --candidate jitsi:unstable --drills all
+    labctl gate --baseline jitsi:pins.txt --candidate jitsi:unstable
+    labctl gate --candidate jitsi:unstable --drills all
+    labctl gate bisect --good debs:./old --bad debs:./new
+    labctl gate --candidate debs:./candidates --e2e ~/jitsi-meet
+    labctl gate --candidate debs:./candidates --soak 30m
     """  # fmt: skip
-    from labctl.gate import Plan, render_text, run_gate
+    if context.invoked_subcommand is not None:
+        return 0
+    if candidate is None:
+        raise UsageError(
+            "'labctl gate' needs the packages to judge.",
+            hint="Name them with '--candidate SOURCE'; 'labctl gate --help' shows examples.",
+        )
+    from labctl.gate import GatePlan, render_text, run_gate
 
-    target = folder or ROOT / ".lab" / ".gate" / time.strftime("%Y%m%d-%H%M%S")
-    if config is None and CONFIG.is_file():
-        config = CONFIG
-    plan = Plan(
+    plan = GatePlan(
         candidate=candidate,
-        folder=target.absolute(),
+        folder=folder.absolute() if folder else None,
         baseline=baseline,
         runs=1 if quick else runs or (DEFAULT_RUNS if baseline else 1),
         quick=quick,
         drills=parse_drill_names(drills, quick=quick),
+        e2e=_want_suite(suite),
         stand_ins=stand_ins,
         strict=strict,
         keep=keep,
-        config=config,
+        config=config_file(config),
+        soak=soak or 0.0,
         flags=flags,
+        side_by_side=side_by_side,
+        fresh=fresh,
     )
-    # CI ends what it gives up with SIGTERM: as for Ctrl-C, the labs go first.
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        gate = run_gate(plan, progress=Console())
-    except (SpecError, UsageError):
-        raise
-    except LabError as error:
-        raise NotJudgedError(error.message, hint=error.hint, log=error.log) from error
-    except Exception as error:
-        # A defect of labctl must not look like one of the candidate.
-        message = f"This is a defect of labctl: {type(error).__name__}: {error}"
-        raise NotJudgedError(message, hint="LABCTL_DEBUG=1 shows more.") from error
+    with never_blamed():
+        done = run_gate(plan, progress=Console())
+    gate = done.gate
     click.echo(
-        json.dumps(gate.to_json(), indent=2) if as_json else render_text(gate, folder=plan.folder)
+        json.dumps(gate.to_json(), indent=2) if as_json else render_text(gate, folder=done.folder)
     )
+    tell_ci(gate)
     return gate.word.exit_code
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _want_suite(folder: Path | None) -> Path | None:
+    """The suite's folder; whether it can be run is asked before an hour has passed.
+
+    Errors: LabError if the suite, its packages or its programs are missing."""
+    if folder is None:
+        return None
+    from labctl.e2e.needs import want_programs
+    from labctl.e2e.suite import find_suite
+
+    want_programs(find_suite(folder))
+    return folder.absolute()
 
 
-def parse_drill_names(text: str | None, *, quick: bool) -> tuple[str, ...]:
-    """The drills that `--drills` names; without it the failover, with `--quick` none."""
-    if text is None:
-        return () if quick else DRILLS
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    return () if names == ("none",) else names
+gate_command.add_command(bisect_command)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from labctl.cli.common import json_option, parse_provider, provider_option
+from labctl.cli.told import ImageTold, PrunedTold, tell
+
+if TYPE_CHECKING:
+    from labctl.images.store import Image
+    from labctl.lab.images import Shelf
 
 MEGABYTE = 1_000_000
 
@@ -30,18 +34,18 @@ def images_command() -> None:
 @provider_option
 @json_option
 def list_command(*, provider: str | None, as_json: bool) -> None:
-    """Show every image: its role, when it was made, its size, and who uses it."""
+    """Show every image: its role, when it was made, its size, and what uses it.
+
+    \b
+    labctl images list
+    labctl images list --provider docker --json
+    """
     from labctl.lab.images import read_shelves
 
     found = read_shelves(parse_provider(provider))
     _tell_silent(found.silent)
     if as_json:
-        data = [
-            {**asdict(image), "kind": shelf.store.kind, "providers": shelf.providers}
-            for shelf in found.shelves
-            for image in shelf.images
-        ]
-        click.echo(json.dumps(data, indent=2))
+        tell([_told(shelf, image) for shelf in found.shelves for image in shelf.images])
         return
     for shelf in found.shelves:
         for image in shelf.images:
@@ -55,7 +59,11 @@ def list_command(*, provider: str | None, as_json: bool) -> None:
 @provider_option
 @json_option
 def show_command(reference: str, *, provider: str | None, as_json: bool) -> None:
-    """Show what is known of an image: what it was made of, what it holds, who uses it."""
+    """Show the details of an image: what it was made from, its packages, and what uses it.
+
+    \b
+    labctl images show labctl/jms:13-0123456789ab
+    """
     from labctl.lab.images import find_image
 
     shelf, image = find_image(reference, provider=parse_provider(provider))
@@ -68,9 +76,13 @@ def show_command(reference: str, *, provider: str | None, as_json: bool) -> None
 @provider_option
 @json_option
 def verify_command(references: tuple[str, ...], *, provider: str | None, as_json: bool) -> int:
-    """Read images whole and compare them with what was noted when they were made.
+    """Read whole images and compare them with what was recorded when they were made.
 
-    All of them where none is named.  The exit status is 1 when one is not good.
+    Without a name, all images are checked.  The exit status is 1 if an image is damaged.
+
+    \b
+    labctl images verify
+    labctl images verify labctl/jms:13-0123456789ab
     """
     from labctl.lab.images import find_image, read_shelves, verify_images
 
@@ -93,13 +105,17 @@ def verify_command(references: tuple[str, ...], *, provider: str | None, as_json
 
 
 @images_command.command("prune")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and leave it.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @provider_option
 @json_option
 def prune_command(*, dry_run: bool, provider: str | None, as_json: bool) -> None:
-    """Remove images that no lab of this checkout and no machine uses, but the newest base.
+    """Remove images that no lab of this checkout and no machine uses, except the newest base.
 
-    What failed bakes have left goes, too.  An image that is needed again is baked again.
+    What failed bakes have left is removed too.  An image that is needed again is baked again.
+
+    \b
+    labctl images prune --dry-run
+    labctl images prune
     """
     from labctl.lab.images import prune, read_shelves
 
@@ -107,23 +123,34 @@ def prune_command(*, dry_run: bool, provider: str | None, as_json: bool) -> None
     _tell_silent(found.silent)
     images, left = prune(found, dry_run=dry_run)
     if as_json:
-        gone = [image.reference for image in images]
-        click.echo(json.dumps({"images": gone, "leftovers": left, "dry_run": dry_run}, indent=2))
+        tell(PrunedTold(tuple(image.reference for image in images), tuple(left), dry_run))
         return
     for name in left:
         click.echo(f"removed {name}")
     for image in images:
         click.echo(f"{'would remove' if dry_run else 'removed'} {image.reference}")
-    click.echo(f"{len(images)} images {'would go' if dry_run else 'are gone'}.")
+    click.echo(f"{len(images)} images {'would be removed' if dry_run else 'removed'}.")
+
+
+def _told(shelf: Shelf, image: Image) -> ImageTold:
+    return ImageTold(
+        image.reference,
+        image.role,
+        image.created,
+        image.size,
+        image.users,
+        kind=str(shelf.store.kind),
+        providers=tuple(map(str, shelf.providers)),
+    )
 
 
 def _tell_silent(silent: Mapping[str, str]) -> None:
     for name, message in silent.items():
-        click.echo(f"Images of provider '{name}' are left out: {message}", err=True)
+        click.echo(f"Images of provider '{name}' are not included: {message}", err=True)
 
 
 def _render(data: Mapping[str, Any]) -> str:
-    """One line a field; packages below, each with its version and origin."""
+    """One line per field; packages below, each with its version and origin."""
     fields = {key: value for key, value in data.items() if key != "packages"}
     lines = [
         f"{key:<13} {', '.join(value) or '-' if isinstance(value, list | tuple) else value}"

@@ -1,4 +1,4 @@
-"""`labctl status`, `logs` and `doctor`."""
+"""`labctl status` and `logs`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import json
 
 import click
 
-from labctl.cli.common import json_option, lab_option, progress_shown, workdir_of
+from labctl.cli.common import json_option, lab_option, load_lab, progress_shown
+from labctl.cli.complete import complete_nodes
+from labctl.cli.told import LogsTold, NodeLogTold, tell
 
 
 @click.command("status")
 @lab_option
 @json_option
-def status_command(lab: str | None, *, as_json: bool) -> int:
-    """Show nodes, units, bridges, vnodes and packages; exit status 1 when something is missing.
+def status_command(lab_name: str | None, *, as_json: bool) -> int:
+    """Show nodes, units, bridges, visitor Prosodies and packages.
+
+    The exit status is 1 if something is missing.
 
     \b
     labctl status
@@ -21,69 +25,46 @@ def status_command(lab: str | None, *, as_json: bool) -> int:
     """
     from labctl.lab.status import read_status, render_status
 
-    status = read_status(workdir_of(lab))
-    click.echo(json.dumps(status, indent=2) if as_json else render_status(status))
-    return 0 if status["healthy"] else 1
+    lab = load_lab(lab_name)
+    with progress_shown() as progress:
+        status = read_status(lab, progress=progress)
+    click.echo(json.dumps(status.to_json(), indent=2) if as_json else render_status(status))
+    return 0 if status.healthy else 1
 
 
 @click.command("logs")
-@click.argument("node", required=False)
+@click.argument("node", required=False, shell_complete=complete_nodes)
 @lab_option
-def logs_command(node: str | None, lab: str | None) -> None:
-    """Print what a node logged; without NODE, bring the logs of all nodes here.
+@json_option
+def logs_command(node: str | None, lab_name: str | None, *, as_json: bool) -> None:
+    """Show what nodes have logged.
+
+    With NODE, print that node's logs; without it, copy the logs of all nodes to a folder.
 
     \b
     labctl logs jms | grep 'Redirecting to'
     labctl logs
+    labctl logs jvb1 --json | jq -r '.sections."/var/log/jitsi/jvb.log"'
     """
     from labctl.cli.nodes import check_node
     from labctl.lab.collect import collect_logs, node_log
+    from labctl.node.sections import parse_sections
 
-    workdir = workdir_of(lab)
-    topology = workdir.load_topology()
+    lab = load_lab(lab_name)
     if node is None:
         with progress_shown() as progress:
-            folder = collect_logs(workdir, topology, progress=progress)
-        click.echo(folder)
+            folder = collect_logs(lab, progress=progress)
+        files = {path.stem: str(path) for path in sorted(folder.glob("*.log"))}
+        if as_json:
+            tell(LogsTold(lab.topology.lab, str(folder), files))
+        else:
+            click.echo(folder)
         return
-    check_node(workdir, node)
-    click.echo(node_log(workdir, topology.node(node)), nl=False)
-
-
-@click.command("doctor")
-@click.option("--provider", default="docker", show_default=True, metavar="NAME")
-@click.option("--network", default="192.168.56.0/24", show_default=True, metavar="CIDR")
-@click.option("--fix", is_flag=True, help="Install and start what is missing, then look again.")
-@json_option
-def doctor_command(*, provider: str, network: str, fix: bool, as_json: bool) -> int:
-    """Look whether this machine can hold a lab; exit status 1 when it cannot.
-
-    \b
-    labctl doctor
-    labctl doctor --fix
-    labctl doctor --provider auto
-    """
-    from labctl.capabilities import is_settled
-    from labctl.choice import choose_provider
-    from labctl.lab.machines import ensure_provider
-    from labctl.spec import load_spec
-
-    spec, _ = load_spec(None, {"provider": provider, "network": network})
-    chosen = spec.provider
-    with progress_shown() as progress:
-        if not is_settled(chosen):
-            chosen = choose_provider(progress=progress)
-        if fix:
-            ensure_provider(chosen, progress=progress)
-    from dataclasses import asdict
-
-    from labctl.checks import render_checks
-    from labctl.doctor import examine
-
-    checks = examine(chosen, spec.network)
-    click.echo(
-        json.dumps([asdict(check) for check in checks], indent=2)
-        if as_json
-        else render_checks(checks)
-    )
-    return 1 if any(check.status == "fail" for check in checks) else 0
+    check_node(lab, node)
+    text = node_log(lab, node)
+    if as_json:
+        sections = parse_sections(text).texts
+        problem = "" if sections else text.strip()
+        tell(NodeLogTold(lab.topology.lab, node, sections, problem))
+    else:
+        click.echo(text, nl=False)

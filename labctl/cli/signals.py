@@ -1,4 +1,4 @@
-"""Signals that end a program, made into what Ctrl-C is: faults are undone before it ends."""
+"""Treat signals that end a program like Ctrl-C, so that faults are undone before it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NoReturn
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """While this lasts, SIGTERM and a terminal that was closed interrupt as Ctrl-C does."""
+    """Within this block, SIGTERM and a closed terminal interrupt like Ctrl-C."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
@@ -24,3 +24,14 @@ def ended_in_order() -> Iterator[None]:
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+@contextmanager
+def interrupts_for_child() -> Iterator[None]:
+    """Within this block, Ctrl-C ends the program that runs in the terminal, and not labctl."""
+    # Not SIG_IGN, which the program would inherit.
+    before = signal.signal(signal.SIGINT, lambda number, frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -2,75 +2,74 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from labctl.cli.common import json_option, lab_option, progress_shown
-from labctl.imageplan import Installed
+from labctl.cli.common import json_option, lab_option, progress_shown, summary_line
+from labctl.cli.flags import key_options
+from labctl.cli.told import UpTold, tell
+from labctl.core.errors import UsageError
+from labctl.core.exits import ExitCode
+from labctl.images.packages import PackageOrigin
+from labctl.images.plan import Installed
 from labctl.lab.current import current_lab
+from labctl.lab.expect import slowest_phase
 from labctl.lab.saved import load_saved
-from labctl.model import Spec
-from labctl.packages import Origin
-from labctl.spec import load_spec
-from labctl.workdir import Workdir, locked
+from labctl.spec import LoadedSpec, load_with_origins
+from labctl.topology.lock import locked
+from labctl.topology.places import find_config
+from labctl.topology.spec import Spec
+from labctl.topology.workdir import Workdir
+
+if TYPE_CHECKING:
+    from labctl.lab.up import Brought
 
 F = TypeVar("F", bound=Callable[..., Any])
-CONFIG = Path("lab.conf")
+MOST_LABS = 99
 
 
 def spec_options(function: F) -> F:
-    """The flags that say what the lab should be; each has its key in lab.conf."""
-    options = [
-        click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
-                     help="The lab.conf to read; ./lab.conf where there is one."),
-        click.option("--jvbs", metavar="N", help="Bridges beside the JMS's own (0-50)."),
-        click.option("--visitors", metavar="N", help="Visitor Prosodies (0-64)."),
-        click.option("--visitors-per-node", metavar="N", help="Visitor Prosodies per machine."),
-        click.option("--visitors-layout", metavar="WORD",
-                     help="nodes: visitor Prosodies have machines; local: all on the JMS."),
-        click.option("--max-participants", metavar="N",
-                     help="Who joins after that many is a visitor."),
-        click.option("--relays/--no-relays", default=None,
-                     help="Let a conference span several bridges."),
-        click.option("--turn/--no-turn", default=None, help="Run coturn on the JMS."),
-        click.option("--domain", metavar="NAME", help="The conference domain."),
-        click.option("--network", metavar="CIDR", help="The lab's network."),
-        click.option("--provider", metavar="NAME",
-                     help="What runs the machines: docker, libvirt, virtualbox or auto."),
-        click.option("--packages", metavar="SOURCE",
-                     help="auto, stand-ins, jitsi[:CHANNEL|:FILE], debs:DIR or debs:FILES."),
-        lab_option,
-    ]  # fmt: skip
-    for option in reversed(options):
-        function = option(function)
-    return function
+    """The flags that describe the lab; each has a key in lab.conf."""
+    function = lab_option(function, parameter="lab")
+    function = key_options()(function)
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The lab.conf to read; by default ./lab.conf, if it exists.",
+    )(function)
 
 
 def read_spec(options: dict[str, Any]) -> tuple[Spec, dict[str, Any]]:
-    """The spec that the flags, lab.conf and the lab's last run make together."""
+    """The spec from the flags, lab.conf and the lab's last run, and its plain data."""
+    wish = load_wish(options)
+    return wish.spec, wish.data
+
+
+def load_wish(options: dict[str, Any]) -> LoadedSpec:
+    """The same, together with where each value comes from."""
     flags = {key.replace("_", "-"): value for key, value in options.items()}
     config = flags.pop("config")
-    if config is None and CONFIG.is_file():
-        config = CONFIG
-    # The name decides whose last run counts, so it is looked up before anything is checked.
-    name = flags["lab"] or (current_lab() if config is None else None)
-    saved = load_saved(Workdir.of(name)) if name else {}
     if config is None:
-        flags["lab"] = name
-    return load_spec(config, flags, saved=saved)
+        config = find_config()
+    if config is not None:
+        return load_with_origins(config, flags)
+    # The name decides which last run counts, so it is needed before anything is checked.
+    name = flags["lab"] or current_lab()
+    saved = {**load_saved(Workdir.of(name)), "lab": name}
+    return load_with_origins(None, flags, saved=saved)
 
 
 def describe(packages: Mapping[str, Installed]) -> str:
-    """One line on where Jitsi's packages come from; stand-ins are never passed over."""
+    """One line about where Jitsi's packages come from; stand-ins are always mentioned."""
     stand_ins = [name for name, item in packages.items() if item.stand_in]
     real = [
         f"{name} {item.version} ({item.origin})"
         for name, item in packages.items()
-        if not item.stand_in and item.origin is not Origin.DEBIAN
+        if not item.stand_in and item.origin is not PackageOrigin.DEBIAN
     ]
     parts = []
     if real:
@@ -83,37 +82,109 @@ def describe(packages: Mapping[str, Installed]) -> str:
 @click.command("up")
 @spec_options
 @click.option("--refresh", is_flag=True, help="Ask the package repositories again.")
+@click.option("--watch", is_flag=True, help="Then show the lab live, as 'labctl watch' does.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, MOST_LABS),
+    metavar="N",
+    help="Bring up N labs, NAME-1 to NAME-N: one for each student.",
+)
+@click.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With '--count': so many labs beside each other, by default one for two processors.",
+)
 @json_option
-def up_command(*, refresh: bool, as_json: bool, **options: Any) -> None:
-    """Bring up a lab, or finish and update the one that is there.
+def up_command(
+    *,
+    refresh: bool,
+    watch: bool,
+    count: int | None,
+    at_once: int | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Bring up a lab, or update and repair an existing one.
 
-    Without flags and lab.conf the lab stays what it was; the first one has two bridges beside
-    the JMS's own and eight visitor Prosodies.
+    Without flags and lab.conf, the lab stays as it was.  A new lab has two bridges besides the
+    JMS's own, and eight visitor Prosodies.
 
     \b
     labctl up --jvbs 2 --visitors 8
     labctl up --lab course --visitors 12 --max-participants 5
+    labctl up --lab second --network auto
     labctl up --packages debs:./candidates --relays
+    labctl up --count 20 --lab course --small
+    labctl up --watch
     """
+    if count is not None:
+        from labctl.cli.many import up_many
+
+        if watch:
+            raise UsageError("'--watch' shows one lab, and '--count' brings up many.")
+        return up_many(options, count=count, at_once=at_once, refresh=refresh, as_json=as_json)
+    if at_once is not None:
+        raise UsageError("'--at-once' needs '--count'.")
+    if watch:
+        # Whoever cannot see it should know before minutes have passed.
+        _want_view(as_json=as_json)
     spec, data = read_spec(options)
     workdir = Workdir.of(spec.lab)
     with locked(workdir, what="up"), progress_shown() as progress:
         from labctl.lab.up import bring_up
 
         brought = bring_up(spec, data, workdir=workdir, progress=progress, refresh=refresh)
-    topology, seconds = brought.topology, brought.timings.seconds
     if as_json:
-        click.echo(json.dumps({"lab": spec.lab, "ready": True, "seconds": seconds}, indent=2))
-        return
-    total = brought.timings.total
+        tell(_told(brought))
+    else:
+        _print(brought)
+    if watch:
+        from labctl.cli.watch import show
+
+        show(brought.lab)
+    return ExitCode.DONE
+
+
+def _want_view(*, as_json: bool) -> None:
+    """UsageError where a live view makes no sense."""
+    from labctl.cli.watch import want_terminal
+
+    if as_json:
+        raise UsageError(
+            "'--watch' shows a live view, and '--json' is for programs.",
+            hint="Use 'labctl up --json', then 'labctl watch --json'.",
+        )
+    want_terminal()
+
+
+def _told(brought: Brought) -> UpTold:
+    expected = brought.expected
+    return UpTold(
+        lab=brought.lab.topology.lab,
+        ready=True,
+        seconds=brought.timings.seconds,
+        expected=expected.phases if expected is not None else None,
+        stand_ins=tuple(name for name, item in brought.packages.items() if item.stand_in),
+    )
+
+
+def _print(brought: Brought) -> None:
+    """The end that stays on the screen."""
+    topology, timings = brought.lab.topology, brought.timings
     vnodes = f", {len(topology.vnodes)} visitor Prosodies" if topology.vnodes else ""
     click.secho(
-        f"\nLab '{spec.lab}' is conference-ready after {total:.1f} s: "
+        f"\nLab '{topology.lab}' is media-ready after {timings.total:.1f} s: "
         f"JMS, {len(topology.bridges)} bridges{vnodes}.",
         bold=True,
     )
-    click.echo(f"  phases    {brought.timings}")
-    click.echo(f"  packages  {describe(brought.packages)}")
-    click.echo(f"  web       https://{topology.domain}/ at {topology.jms.address}, "
-               f"CA {workdir.ca / 'ca.crt'}")  # fmt: skip
-    click.echo("  go on     labctl status | labctl verify | labctl ssh jms | labctl destroy")
+    ca = brought.lab.folder.ca / "ca.crt"
+    rows = {
+        "phases": str(timings),
+        "slowest": slowest_phase(timings.seconds, brought.expected),
+        "packages": describe(brought.packages),
+        "web": f"https://{topology.domain}/ at {topology.jms.address}, CA {ca}",
+        "next": "labctl status | labctl verify | labctl ssh jms | labctl destroy",
+    }
+    for name, text in rows.items():
+        click.echo(summary_line(name, text))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
-from labctl.cli.common import Console, lab_option, workdir_of
-from labctl.errors import LabError
-from labctl.workdir import Workdir
+from labctl.cli.common import Console, json_option, lab_option, load_lab
+from labctl.core.errors import LabError
+from labctl.topology.lab import Lab
 
 FOLDER = click.Path(file_okay=False, path_type=Path, resolve_path=True)
 
@@ -22,11 +23,12 @@ FOLDER = click.Path(file_okay=False, path_type=Path, resolve_path=True)
     help="Write report.html, report.json and junit.xml to this folder.",
 )
 @lab_option
-def verify_command(pytest_args: tuple[str, ...], report: Path | None, lab: str | None) -> int:
-    """Run the acceptance tests against the lab; the exit status is pytest's own.
+def verify_command(pytest_args: tuple[str, ...], report: Path | None, lab_name: str | None) -> int:
+    """Run the acceptance tests against the lab.
 
-    What follows is for pytest: '-m MARKER' chooses (ports, services, brewery, visitors,
-    failover ...), '-k WORD' finds, a file of acceptance/ runs alone.
+    The exit status is pytest's own.  Other arguments are passed to pytest: '-m MARKER' selects
+    tests by marker (ports, services, brewery, media, visitors, failover ...), '-k WORD' by name,
+    and a file of acceptance/ runs only that file.
 
     \b
     labctl verify
@@ -36,44 +38,49 @@ def verify_command(pytest_args: tuple[str, ...], report: Path | None, lab: str |
     from labctl.lab.report import Files, ensure_empty
     from labctl.lab.verify import verify
 
-    workdir = workdir_of(lab)
+    lab = load_lab(lab_name)
     if report is None:
-        return verify(workdir, pytest_args)
-    workdir.load_topology()
-    ensure_empty(report, files=Files.of(workdir))
-    code = verify(workdir, pytest_args, record=True)
-    _write_report(workdir, report)
+        return verify(lab.folder, pytest_args)
+    ensure_empty(report, files=Files.of(lab.folder))
+    code = verify(lab.folder, pytest_args, record=True)
+    _write_report(lab, report)
     return code
 
 
 @click.command("report")
 @click.argument("folder", type=FOLDER, metavar="DIR")
-def report_command(folder: Path) -> None:
-    """Make the page of a report anew from its report.json.
+@json_option
+def report_command(folder: Path, *, as_json: bool) -> None:
+    """Render the page of a report again from its report.json.
 
-    A drills.json or crowd.json in the folder is taken in.
+    A drills.json or crowd.json in the folder is included.
 
     \b
     labctl report out
+    labctl report out --json | jq '.failures[].message'
     """
     from labctl.lab.report import render_again
     from labctl.report.verdict import verdict_line
 
-    click.echo(verdict_line(render_again(folder)))
+    report = render_again(folder)
+    if as_json:
+        click.echo(json.dumps(report.to_json(), indent=2))
+        return
+    click.echo(verdict_line(report))
     click.echo(folder / "report.html")
 
 
-def _write_report(workdir: Workdir, folder: Path) -> None:
-    """Whatever goes wrong here is said and no more: the tests have their result already."""
+def _write_report(lab: Lab, folder: Path) -> None:
+    """If this fails, say so and no more: the tests already have their result."""
     from labctl.lab.report import write_report
     from labctl.report.verdict import verdict_line
 
     try:
-        report = write_report(workdir, folder, progress=Console())
+        report = write_report(lab, folder, progress=Console())
     except (Exception, KeyboardInterrupt) as error:
         said = error.message if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
         click.secho("labctl: ", fg="red", bold=True, err=True, nl=False)
-        click.echo(f"The report could not be made: {said}", err=True)
+        click.echo(f"The report could not be written: {said}", err=True)
         click.echo("The exit status is that of the tests.", err=True)
         return
     click.echo(verdict_line(report))

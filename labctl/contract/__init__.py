@@ -1,6 +1,6 @@
-"""The contract: what a package shows of itself, as data, and whether a lab's packages keep to it.
+"""The contract: what can be observed of a package, as data, and whether a lab's packages keep it.
 
 The tables are `standins/contract/*.toml`.  `table` reads them, `probe` asks the nodes, `talk` holds
-a short conference, `judge` compares (no I/O), `check` does all that for a lab, `report` puts it
-into words, `pairs` says which stand-in has met which original.
+a short conference, `differences` compares (no I/O), `check` does all of this for a lab, `report`
+puts the result into words, and `pairs` says which stand-in was run against which original.
 """

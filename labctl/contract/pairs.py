@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.contract.table import FOLDER
-from labctl.errors import LabError
+from labctl.core.errors import LabError
 
 NOT_RUN = "not run here"
-"""What a pair says that nobody has run; the one sentence that no test can make true."""
+"""The mark of a pair that nobody has run: no test can show what only a real run shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One thing that two packages say to each other.
 
-    `entries` of the table tell its form; `tests` run it without any original; `seen` says where it
-    was seen between this stand-in and this original, or that it was not.
+    `entries` of the table describe its form; `tests` run it without any original; `seen` says where
+    it was observed between this stand-in and this original, or that it was not.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PackagePair:
     """An original among stand-ins."""
 
     original: str
@@ -36,12 +36,12 @@ class Pair:
     exchanges: tuple[Exchange, ...]
 
 
-def load_pairs(file: Path = FOLDER / "pairs.toml") -> list[Pair]:
-    """The matrix, in the order of the file.  Errors: LabError for a key that is not one."""
+def load_pairs(file: Path = FOLDER / "pairs.toml") -> list[PackagePair]:
+    """The matrix, in the order of the file.  Errors: LabError for an unknown or missing key."""
     data = tomllib.loads(file.read_text(encoding="utf-8"))
     try:
         return [
-            Pair(
+            PackagePair(
                 original=raw["original"],
                 stand_in=raw["stand_in"],
                 exchanges=tuple(
@@ -60,7 +60,7 @@ def load_pairs(file: Path = FOLDER / "pairs.toml") -> list[Pair]:
         raise LabError(f"'{file}' lacks the key {error}.") from error
 
 
-def render_pairs(pairs: list[Pair]) -> str:
+def render_pairs(pairs: list[PackagePair]) -> str:
     """The matrix for people."""
     blocks = []
     for pair in pairs:

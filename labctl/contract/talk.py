@@ -1,4 +1,4 @@
-"""The short conference of the check: two participants, and a visitor where the lab has any."""
+"""The short conference of a check: two participants, and a visitor if the lab can have one."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ from contextlib import contextmanager
 from typing import Any
 
 from labctl.crowd.events import Kind, View
-from labctl.crowd.inbox import Options
+from labctl.crowd.options import Options
 from labctl.crowd.sync import crowd_in
 from labctl.crowd.target import Target
-from labctl.model import Topology
-from labctl.workdir import Workdir
+from labctl.topology.lab import Lab
 
 INVITED_SECONDS = 20.0
 
 
 @contextmanager
-def conference(workdir: Workdir, topology: Topology) -> Iterator[list[dict[str, Any]]]:
+def conference(lab: Lab) -> Iterator[list[dict[str, Any]]]:
     """What each participant sees, as plain data, while all of them are in the conference.
 
-    Errors: CrowdError when somebody cannot join or is not invited.
+    Errors: CrowdError if a participant cannot join or is not invited.
     """
-    with crowd_in(Target.of(topology, workdir), f"contract-{secrets.token_hex(3)}") as crowd:
+    with crowd_in(Target.of(lab), f"contract-{secrets.token_hex(3)}") as crowd:
         people = crowd.join(2)
         crowd.wait_invited(deadline=INVITED_SECONDS)
         # The second presence of the first participant, with its new role, may still be under way.
         people[0].wait_for(Kind.ROLE, deadline=INVITED_SECONDS)
-        if any(node.vnodes for node in topology.nodes):
+        if any(node.vnodes for node in lab.topology.nodes):
             crowd.join(1, options=Options(want_visitor=True))
             crowd.wait_invited(deadline=INVITED_SECONDS)
         for one in people:
@@ -38,7 +37,7 @@ def conference(workdir: Workdir, topology: Topology) -> Iterator[list[dict[str, 
 
 
 def view_data(view: View) -> dict[str, Any]:
-    """A view as plain data; of the events of one kind the last one's details."""
+    """A view as plain data, with the details of the last event of each kind."""
     return {
         "jid": view.jid,
         "vnode": view.vnode,
@@ -55,5 +54,5 @@ def view_data(view: View) -> dict[str, Any]:
 
 
 def seen_by(views: list[dict[str, Any]], *, visitor: bool) -> str:
-    """The views for the judge: all of them for an entry about visitors, else the main ones."""
+    """The views to compare: all for an entry about visitors, else those of the main room."""
     return json.dumps([view for view in views if visitor or not view["vnode"]])

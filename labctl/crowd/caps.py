@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import sha1
 
 from labctl.crowd.xml import CAPS, DISCO_INFO, element
@@ -41,14 +42,44 @@ def verification(identities: Iterable[tuple[str, str, str, str]], features: Iter
     return b64encode(digest.digest()).decode()
 
 
-VER = verification([IDENTITY], FEATURES)
-CAPS_ELEMENT = element("c", {"hash": "sha-1", "node": NODE, "ver": VER}, ns=CAPS)
-_CHILDREN = (
-    element("identity", {"category": IDENTITY[0], "type": IDENTITY[1], "name": IDENTITY[3]}),
-    *(element("feature", {"var": feature}) for feature in FEATURES),
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What one kind of participant can do."""
+
+    features: tuple[str, ...]
+    ver: str
+    element: str
+    """The <c/> of its presence."""
+
+    @classmethod
+    def of(cls, features: Iterable[str]) -> Caps:
+        ordered = tuple(sorted(features))
+        ver = verification([IDENTITY], ordered)
+        return cls(ordered, ver, element("c", {"hash": "sha-1", "node": NODE, "ver": ver}, ns=CAPS))
+
+    def render_disco_info(self, node: str | None) -> str:
+        """The answer to disco#info; `node` is echoed as it was asked."""
+        category, kind, _, name = IDENTITY
+        children = (
+            element("identity", {"category": category, "type": kind, "name": name}),
+            *(element("feature", {"var": feature}) for feature in self.features),
+        )
+        return element("query", {"node": node}, *children, ns=DISCO_INFO)
+
+
+PLAIN = Caps.of(FEATURES)
+"""Without media."""
+WITH_MEDIA = Caps.of(
+    {
+        *FEATURES,
+        "http://jitsi.org/tcc",
+        "urn:ietf:rfc:5888",  # BUNDLE
+        "urn:ietf:rfc:5761",  # RTCP on the same port
+    }
+    - {"http://jitsi.org/ssrc-rewriting-1"}
 )
-
-
-def render_disco_info(node: str | None) -> str:
-    """The answer to disco#info; `node` is echoed as it was asked."""
-    return element("query", {"node": node}, *_CHILDREN, ns=DISCO_INFO)
+"""With media.  Not SSRC rewriting: then Jicofo announces nobody's sources, and who sends what is
+told on the bridge channel only, which may be what is broken."""
+WITH_DATA_CHANNEL = Caps.of((*WITH_MEDIA.features, "urn:xmpp:jingle:transports:dtls-sctp:1"))
+"""The same for a participant that takes a data channel: Jicofo then offers one."""
+VER = PLAIN.ver

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labctl.crowd.caps import CAPS_ELEMENT
+from labctl.crowd.caps import PLAIN, Caps
 from labctl.crowd.errors import CrowdError
 from labctl.crowd.xml import (
     CLIENT,
     FOCUS,
+    JITMEET,
     MUC,
     MUC_USER,
     NICK,
@@ -46,16 +48,22 @@ class Seen:
     reason: str
 
 
-def render_request(*, room_jid: str, machine: str, want_visitor: bool) -> str:
+def render_request(
+    *, room_jid: str, machine: str, want_visitor: bool, token: str | None = None
+) -> str:
     """The conference request that Jitsi's client sends (its moderator.js)."""
-    properties = {"visitors-version": "1", "rtcstatsEnabled": "false"}
-    if want_visitor:
-        properties["visitor"] = "true"
     children = [
         element("property", {"name": name, "value": value}, ns=FOCUS)
-        for name, value in properties.items()
+        for name, value in properties(want_visitor=want_visitor).items()
     ]
-    return element("conference", {"room": room_jid, "machine-uid": machine}, *children, ns=FOCUS)
+    attributes = {"room": room_jid, "machine-uid": machine, "token": token}
+    return element("conference", attributes, *children, ns=FOCUS)
+
+
+def properties(*, want_visitor: bool) -> dict[str, str]:
+    """What a conference request says of the client."""
+    found = {"visitors-version": "1", "rtcstatsEnabled": "false"}
+    return found | ({"visitor": "true"} if want_visitor else {})
 
 
 def parse_answer(iq: Element) -> Answer:
@@ -74,19 +82,23 @@ def render_presence(
     occupant_jid: str,
     *,
     nick: str,
-    audio_sources: int,
+    sources: Mapping[str, Mapping[str, object]],
+    caps: Caps = PLAIN,
     first: bool = False,
     hand: int | None = None,
+    name: str | None = None,
 ) -> str:
-    """Presence in the room; the first one carries <x/>, `hand` is when it was raised (ms)."""
-    sources = {f"{nick}-a{index}": {"muted": True} for index in range(audio_sources)}
+    """Presence in the room; the first one carries <x/>, `hand` is when it was raised (ms) or 0.
+
+    `sources` is the SourceInfo: by name, whether it is muted and what kind of picture it is.
+    """
     children = [
         element("x", ns=MUC) if first else "",
         element("stats-id", None, text(f"Crowd-{nick[:3]}")),
-        CAPS_ELEMENT,
+        caps.element,
         element("SourceInfo", None, text(json.dumps(sources))),
         element("jitsi_participant_codecList", None, "vp8,opus"),
-        element("nick", None, text(nick), ns=NICK),
+        element("nick", None, text(name or nick), ns=NICK),
     ]
     if hand is not None:
         children.append(element("jitsi_participant_raisedHand", None, str(hand)))
@@ -126,6 +138,15 @@ def parse_properties(presence: Element) -> dict[str, str] | None:
         for item in found
         if local(item.tag) == "property"
     }
+
+
+def parse_mute(iq: Element) -> str | None:
+    """What the focus mutes (audio, video or desktop); None for other IQs."""
+    for item in iq:
+        namespace, _, name = item.tag[1:].partition("}")
+        if name == "mute" and namespace.startswith(f"{JITMEET}/"):
+            return namespace.removeprefix(f"{JITMEET}/")
+    return None
 
 
 def parse_promotion(iq: Element) -> tuple[bool, str] | None:

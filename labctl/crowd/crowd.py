@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from labctl.crowd.errors import CrowdError
 from labctl.crowd.events import Event, Kind, View
-from labctl.crowd.inbox import Options
+from labctl.crowd.options import Options
 from labctl.crowd.participant import Participant
 from labctl.crowd.target import Target
+
+if TYPE_CHECKING:
+    from labctl.crowd.media.view import MediaView
 
 JOIN_DEADLINE = 30.0
 AT_ONCE = 50
@@ -84,6 +87,15 @@ class Crowd:
 
     def views(self) -> list[View]:
         return [participant.view() for participant in self.participants]
+
+    @property
+    def with_media(self) -> list[Participant]:
+        """Those in the room that are to have media."""
+        return [one for one in self.participants if one.has_media and one.state == "joined"]
+
+    def media(self) -> list[MediaView]:
+        """Where everybody's media stands; those without any are left out."""
+        return [view for one in self.participants if (view := one.media()) is not None]
 
     async def leave(self) -> None:
         """Everybody leaves in order; those that are lost already are passed over."""

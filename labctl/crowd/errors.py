@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labctl.errors import LabError
+from labctl.core.errors import LabError
 
 
 class CrowdError(LabError):

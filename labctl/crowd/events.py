@@ -39,13 +39,34 @@ class Kind(StrEnum):
     """The focus or the room refused something; details `what`, `condition`, `text`."""
     TERMINATED = "terminated"
     """session-terminate; details `sid`, `reason`, `text`."""
+    MEDIA = "media"
+    """ICE and DTLS to the bridge are up; details `bridge`, `address`, `port`."""
+    MEDIA_FAILED = "media failed"
+    """Details `stage`, `bridge`, `address`, `port` and `reason`."""
+    CHANNEL = "channel"
+    """The bridge has answered on its channel; detail `line` ('sctp' or 'websocket')."""
+    HEARD = "heard"
+    """First sound of a source, in this session; details `source`, `owner`."""
+    SEEN = "seen"
+    """First packet of a source's picture, in this session; details `source`, `owner`."""
     MESSAGE = "message"
     """A groupchat message; details `from`, `body`, `nick`, and where it has a display name `name`
     and `source` ('visitor' or empty)."""
+    NOTE = "note"
+    """A JSON message of a component or of the room, where `Options.notes` is on; details `from`,
+    `text`."""
+    MUTED = "muted"
+    """The focus mutes this participant; detail `media`."""
+    BOUNCED = "bounced"
+    """A message came back, where `Options.notes` is on; details `from`, `condition`, `text`."""
     HAND = "hand"
-    """This participant raised its hand."""
+    """This participant raised its hand, or lowered it."""
     PROMOTED = "promoted"
     """A visitor may come to the main room; detail `username`."""
+    AWAY = "away"
+    """The connection was dropped on purpose, to be resumed."""
+    RESUMED = "resumed"
+    """The session goes on where it was when the connection was dropped."""
     REMOVED = "removed"
     """Out of the room without having left; details `reason`, `status`."""
     LEFT = "left"
@@ -83,7 +104,7 @@ def occupant(role: str, affiliation: str) -> Occupant:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where a participant stands, as a value that does not change any more."""
+    """The state of a participant, as a value that no longer changes."""
 
     nick: str
     room: str

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Any
 
 from labctl.crowd.events import Event, Kind
+from labctl.crowd.media.figures import MediaFigures
+from labctl.crowd.spread import Spread
 
 PHASES: Mapping[str, tuple[Kind | None, Kind]] = {
     "connect": (None, Kind.CONNECTED),
@@ -20,6 +21,10 @@ PHASES: Mapping[str, tuple[Kind | None, Kind]] = {
     "join": (Kind.ANSWERED, Kind.JOINED),
     "invite": (Kind.JOINED, Kind.INVITED),
     "all": (None, Kind.INVITED),
+    "media": (Kind.INVITED, Kind.MEDIA),
+    "channel": (Kind.MEDIA, Kind.CHANNEL),
+    "first audio": (Kind.INVITED, Kind.HEARD),
+    "first video": (Kind.INVITED, Kind.SEEN),
 }
 """What each phase lasts from and to, by the first event of a kind; None is the beginning.
 
@@ -52,69 +57,48 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """How long a phase took, in seconds."""
-
-    count: int
-    p50: float
-    p95: float
-    max: float
-
-    @classmethod
-    def of(cls, seconds: Iterable[float]) -> Spread | None:
-        """None where nobody got so far."""
-        times = sorted(seconds)
-        if not times:
-            return None
-        return cls(len(times), percentile(times, 50), percentile(times, 95), times[-1])
-
-    def to_json(self) -> dict[str, float]:
-        """To the tenth of a millisecond; what is finer is noise."""
-        seconds = {"p50": self.p50, "p95": self.p95, "max": self.max}
-        return {"count": self.count, **{name: round(at, 4) for name, at in seconds.items()}}
-
-
-def percentile(ordered: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile of values in order; at least `share` % are no larger."""
-    return ordered[max(ceil(len(ordered) * share / 100), 1) - 1]
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
-    """What became of a crowd."""
+    """What became of a crowd; see `labctl.crowd.record` for how it is told."""
 
-    asked: int
+    asked: int = 0
     """How many were to come; those that never began are among them."""
-    began: int
-    joined: int
-    present: int
+    began: int = 0
+    joined: int = 0
+    present: int = 0
     """In the room now, or until they left as they wanted to."""
-    redirected: Mapping[str, int]
+    redirected: Mapping[str, int] = field(default_factory=dict)
     """By vnode."""
-    invited: int
-    in_call: int
+    invited: int = 0
+    in_call: int = 0
     """With a session now: invited, and invited again after every termination."""
-    terminated: int
-    reinvited: int
-    lost: Mapping[str, int]
+    terminated: int = 0
+    reinvited: int = 0
+    lost: Mapping[str, int] = field(default_factory=dict)
     """By reason, the participants that were lost or never came in."""
-    removed: Mapping[str, int]
+    removed: Mapping[str, int] = field(default_factory=dict)
     """By reason, those that the server put out of the room."""
-    phases: Mapping[str, Spread]
+    phases: Mapping[str, Spread] = field(default_factory=dict)
+    media: MediaFigures | None = None
+    """Of those with media; None where nobody was to have any."""
 
     @property
     def well(self) -> bool:
-        """Everybody came, was invited and stayed."""
-        return self.asked == self.joined == self.present == self.in_call
+        """Everybody came, was invited and stayed, and all media that was asked for passed."""
+        there = self.asked == self.joined == self.present == self.in_call
+        return there and (self.media is None or self.media.well)
 
     def to_json(self) -> dict[str, Any]:
         phases = {name: spread.to_json() for name, spread in self.phases.items()}
-        plain = {name: getattr(self, name) for name in self.__slots__ if name != "phases"}
+        own = ("phases", "media")
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in own}
         maps = {name: dict(value) for name, value in plain.items() if isinstance(value, Mapping)}
-        return {**plain, **maps, "well": self.well, "phases": phases}
+        media = {"media": self.media.to_json()} if self.media is not None else {}
+        return {**plain, **maps, "well": self.well, "phases": phases, **media}
 
 
-def summarise(crowd: Sequence[History], *, asked: int) -> Figures:
+def summarise(
+    crowd: Sequence[History], *, asked: int, media: MediaFigures | None = None
+) -> Figures:
     """The figures of these participants, of `asked` that were wanted."""
     alive = ("joined", "left")
     return Figures(
@@ -130,6 +114,7 @@ def summarise(crowd: Sequence[History], *, asked: int) -> Figures:
         lost=_counted(_reasons(crowd, Kind.LOST)),
         removed=_counted(_reasons(crowd, Kind.REMOVED)),
         phases={name: spread for name in PHASES if (spread := _phase(crowd, name)) is not None},
+        media=media,
     )
 
 
@@ -168,5 +153,6 @@ def _durations(crowd: Sequence[History], start: Kind | None, end: Kind) -> Itera
     for one in crowd:
         finish = one.first(end)
         begin = one.began if start is None else getattr(one.first(start), "at", None)
-        if finish is not None and begin is not None:
+        # Who asks over HTTP has its answer before it connects: that phase is not there.
+        if finish is not None and begin is not None and finish.at >= begin:
             yield finish.at - begin

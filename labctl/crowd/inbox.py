@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from labctl.crowd import conference, jingle
-from labctl.crowd.caps import render_disco_info
 from labctl.crowd.errors import CrowdError, StanzaError
 from labctl.crowd.events import NOTHING, Kind, Occupant, occupant
+from labctl.crowd.options import Options
 from labctl.crowd.recorder import Recorder
-from labctl.crowd.stream import PING_EVERY, Stream
+from labctl.crowd.stream import Stream
+from labctl.crowd.target import Target
 from labctl.crowd.xml import (
     CLIENT,
     DELAY,
     DISCO_INFO,
     DISPLAY_NAME,
     JINGLE,
+    JITMEET,
     NICK,
     PING,
     STANZAS,
@@ -29,30 +31,21 @@ from labctl.crowd.xml import (
     local,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How participants behave; one value is shared by a whole crowd."""
-
-    want_visitor: bool = False
-    """Ask the focus to be a visitor from the start."""
-    audio_sources: int = 0
-    """Sources that a main participant announces; visitors never have any."""
-    accept: bool = True
-    """Answer session-initiate with session-accept."""
-    ping_every: float = PING_EVERY
+if TYPE_CHECKING:
+    from labctl.crowd.media.call import Call
 
 
 class Inbox:
     """A participant's side of one room on one stream."""
 
     __slots__ = (
-        "_options", "_recorder", "_stream", "_visitor", "affiliation", "conference", "entered",
-        "in_room", "occupants", "role", "room_jid", "sid",
+        "_options", "_recorder", "_stream", "_target", "_visitor", "affiliation", "call",
+        "conference", "entered", "in_room", "occupants", "role", "room_jid", "sid",
     )  # fmt: skip
 
-    def __init__(self, recorder: Recorder, options: Options) -> None:
-        self._recorder, self._options = recorder, options
+    def __init__(self, target: Target, recorder: Recorder, options: Options) -> None:
+        self._target, self._recorder, self._options = target, recorder, options
+        self.call: Call | None = None
         self._stream: Stream | None = None
         self._visitor = False
         self.room_jid = ""
@@ -66,20 +59,44 @@ class Inbox:
 
     @property
     def own_sources(self) -> int:
-        """How many sources to announce; visitors may not have any."""
+        """How many sources without media to announce; visitors may not have any."""
         return 0 if self._visitor else self._options.audio_sources
+
+    @property
+    def source_info(self) -> dict[str, dict[str, object]]:
+        """What the presence says of this participant's sources."""
+        nick, media = self._recorder.nick, self._options.media
+        if media is None:
+            return {f"{nick}-a{index}": {"muted": True} for index in range(self.own_sources)}
+        if self._visitor or not media.send:
+            return {}
+        camera: dict[str, dict[str, object]] = {"audio": {}, "video": {"videoType": "camera"}}
+        return {f"{nick}-{name[0]}0": {"muted": False, **camera[name]} for name in media.kind.media}
 
     def begin(self, stream: Stream, room_jid: str, *, visitor: bool) -> None:
         """From now on `stream` speaks for `room_jid`."""
+        if self.call is None and self._options.media is not None:
+            from labctl.crowd.media.start import (
+                start,
+            )  # late: a crowd without media needs no library
+
+            self.call = start(self._target, self._options.media, self._recorder)
+        self.hang_up()
         self._stream, self.room_jid, self._visitor = stream, room_jid, visitor
         self.occupants.clear()
         self.role = self.affiliation = self.sid = None
         self.in_room = False
         self.entered = asyncio.get_running_loop().create_future()
 
+    def hang_up(self) -> None:
+        """Media has ended; what was counted is kept."""
+        if self.call is not None:
+            self.call.hang_up()
+
     def lose(self, error: CrowdError) -> None:
-        """The stream has ended: nobody is in the room or enters it any more."""
+        """The stream has ended: from now on nobody is in the room or enters it."""
         self.in_room, self.sid = False, None
+        self.hang_up()
         if self.entered is not None and not self.entered.done():
             self.entered.set_exception(error)
             self.entered.exception()  # nobody need be waiting: the stream may end before
@@ -107,6 +124,8 @@ class Inbox:
             self._on_own_presence(seen)
         if seen.kind == "unavailable":
             self.occupants.pop(seen.nick, None)
+            if self.call is not None:
+                self.call.flows.forget(seen.nick)
             return
         self.occupants[sys.intern(seen.nick)] = occupant(seen.role, seen.affiliation)
         if seen.nick == "focus":
@@ -123,6 +142,7 @@ class Inbox:
         if seen.kind == "unavailable":
             statuses = " ".join(sorted(seen.statuses - {conference.SELF_STATUS}))
             self.in_room, self.sid = False, None
+            self.hang_up()
             self._recorder.record(Kind.REMOVED, reason=seen.reason, status=statuses)
             return
         changed = (self.role, self.affiliation) != (seen.role, seen.affiliation)
@@ -137,6 +157,8 @@ class Inbox:
             self._recorder.record(Kind.ROLE, **facts)
 
     def _on_message(self, stanza: Element) -> None:
+        if self._options.notes:
+            self._note(stanza)
         body = stanza.findtext(f"{{{CLIENT}}}body")
         if body is None or stanza.get("type") != "groupchat":
             return
@@ -151,6 +173,15 @@ class Inbox:
         }
         self._recorder.record(Kind.MESSAGE, **details)
 
+    def _note(self, stanza: Element) -> None:
+        sender, note = stanza.get("from", ""), child(stanza, JITMEET, "json-message")
+        if stanza.get("type") == "error":
+            condition, words = error_of(stanza)
+            details = {"from": sender, "condition": condition, "text": words}
+            self._recorder.record(Kind.BOUNCED, **details)
+        elif note is not None:
+            self._recorder.record(Kind.NOTE, **{"from": sender, "text": note.text or ""})
+
     # Requests.
 
     def _on_request(self, iq: Element) -> None:
@@ -164,7 +195,10 @@ class Inbox:
             self._reply(iq)
             self._on_promotion(*promotion)
         elif query is not None:
-            self._reply(iq, render_disco_info(query.get("node")))
+            self._reply(iq, self._options.caps.render_disco_info(query.get("node")))
+        elif (media := conference.parse_mute(iq)) is not None:
+            self._reply(iq)
+            self._recorder.record(Kind.MUTED, media=media)
         elif child(iq, PING, "ping") is not None:
             self._reply(iq)
         else:
@@ -185,14 +219,18 @@ class Inbox:
     def _on_jingle(self, sender: str, session: Element) -> None:
         action = session.get("action")
         if action == "session-initiate":
-            self._on_offer(sender, jingle.parse_offer(session))
+            self._on_offer(sender, session)
         elif action == "session-terminate":
             reason, words = jingle.parse_reason(session)
             self.sid = None
+            self.hang_up()
             details = {"sid": session.get("sid", ""), "reason": reason, "text": words}
             self._recorder.record(Kind.TERMINATED, **details)
+        elif self.call is not None:
+            self.call.take(session)
 
-    def _on_offer(self, sender: str, offer: jingle.Offer) -> None:
+    def _on_offer(self, sender: str, session: Element) -> None:
+        offer = jingle.parse_offer(session)
         again = self._recorder.last(Kind.INVITED) is not None
         self.sid = offer.sid
         self._recorder.record(
@@ -201,14 +239,23 @@ class Inbox:
             bridge_session=offer.bridge_session,
             region=offer.region,
         )
-        if self._options.accept and self._stream is not None:
-            accept = jingle.render_accept(
-                offer,
-                jid=self._stream.jid or "",
-                nick=self._recorder.nick,
-                audio_sources=self.own_sources,
+        if not self._options.accept or self._stream is None:
+            return
+        stream, jid = self._stream, self._stream.jid or ""
+
+        def accept(payload: str) -> None:
+            stream.call(payload, to=sender, on_answer=lambda iq: self._on_answer(offer, iq))
+
+        def tell(payload: str) -> None:
+            stream.call(payload, to=sender, on_answer=lambda _: None)
+
+        if self.call is not None:
+            self.call.invite(
+                session, offer, jid=jid, visitor=self._visitor, accept=accept, tell=tell
             )
-            self._stream.call(accept, to=sender, on_answer=lambda iq: self._on_answer(offer, iq))
+        else:
+            nick, sources = self._recorder.nick, self.own_sources
+            accept(jingle.render_accept(offer, jid=jid, nick=nick, audio_sources=sources))
 
     def _on_answer(self, offer: jingle.Offer, iq: Element) -> None:
         if iq.get("type") == "result":

@@ -5,23 +5,34 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable
-from itertools import chain, repeat
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlencode
 
+from labctl.core.waiting import Patience
 from labctl.crowd import conference
+from labctl.crowd.asking import (
+    Asking,
+    Question,
+    ask_over_http,
+    ask_over_xmpp,
+    ask_until_ready,
+)
+from labctl.crowd.door import Door
 from labctl.crowd.errors import CrowdError
-from labctl.crowd.events import NOTHING, Event, Kind, View
+from labctl.crowd.events import Event, Kind, View
 from labctl.crowd.figures import History
-from labctl.crowd.inbox import Inbox, Options
+from labctl.crowd.inbox import Inbox
+from labctl.crowd.names import RoomName
+from labctl.crowd.options import Options
 from labctl.crowd.recorder import Recorder
+from labctl.crowd.standing import view_of
 from labctl.crowd.stream import Stream
 from labctl.crowd.target import Target
 from labctl.crowd.xml import CLIENT, element, text
 
-BACK_OFF = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between conference requests while the focus says ready=false; the last one repeats."""
+if TYPE_CHECKING:
+    from labctl.crowd.media.call import Call
+    from labctl.crowd.media.view import MediaView
 
 
 class Participant:
@@ -32,7 +43,8 @@ class Participant:
     """
 
     __slots__ = (
-        "_inbox", "_options", "_recorder", "_stream", "_target", "began", "nick", "room", "vnode",
+        "_inbox", "_name", "_options", "_question", "_recorder", "_stream", "_target", "_token",
+        "began", "nick", "room", "vnode",
     )  # fmt: skip
 
     def __init__(
@@ -46,24 +58,27 @@ class Participant:
     ) -> None:
         self._target = target
         self._options = options or Options(want_visitor=want_visitor)
-        self.room = room.lower()
+        self._name = RoomName.of(room)
+        self.room = self._name.path
+        self._token = self._options.token_for(target, self._name)
+        self._question = Question(self._name, self._options.want_visitor, self._token)
         self.nick = nick or secrets.token_hex(4)
         self.vnode: str | None = None
         self.began = 0.0  # monotonic seconds, when it was told to join
-        self._recorder = Recorder(self.nick)
-        self._inbox = Inbox(self._recorder, self._options)
         self._stream: Stream | None = None
+        self._recorder = Recorder(self.nick, target.patience)
+        self._inbox = Inbox(target, self._recorder, self._options)
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.leave()
+
+    @property
+    def patience(self) -> Patience:
+        """By how much longer than usual the lab's machines may take."""
+        return self._target.patience
 
     @property
     def events(self) -> list[Event]:
@@ -85,7 +100,7 @@ class Participant:
     async def join(self, *, deadline: float = 30.0) -> Self:
         """Log in, ask the focus, follow a redirection, and be in the room."""
         if self._stream is not None or self.events:
-            raise CrowdError(f"Participant '{self.nick}' has joined once; make a new one.")
+            raise CrowdError(f"Participant '{self.nick}' has already joined; make a new one.")
         self.began = time.monotonic()
         await self._attempt(self._join(), deadline=deadline, failure=f"did not join '{self.room}'")
         return self
@@ -100,24 +115,40 @@ class Participant:
         """Send a groupchat message."""
         attributes = {"to": self._inbox.room_jid, "type": "groupchat", "id": secrets.token_hex(4)}
         body = element("body", None, text(words))
-        self._live().send(element("message", attributes, body, ns=CLIENT))
+        self.live().send(element("message", attributes, body, ns=CLIENT))
 
-    def raise_hand(self) -> None:
-        """Raise the hand; a visitor asks for promotion with it."""
-        self._send_presence(hand=int(time.time() * 1000))
+    def raise_hand(self, *, up: bool = True) -> None:
+        """Raise the hand, with which a visitor asks for promotion, or lower it: a time of 0."""
+        self._send_presence(hand=int(time.time() * 1000) if up else 0)
         self._recorder.record(Kind.HAND)
 
     async def promote(self, *, deadline: float = 15.0) -> None:
         """As a visitor: raise the hand, wait for leave to come, and come to the main room."""
-        asked = time.monotonic()
         self.raise_hand()
-        event = await self.wait_for(Kind.PROMOTED, deadline=deadline, after=asked)
+        await self.come(deadline=deadline)
+
+    async def come(self, *, deadline: float = 15.0) -> None:
+        """As a visitor: wait for the promotion, and come to the main room."""
+        event = await self.wait_for(Kind.PROMOTED, deadline=deadline)
         move = self._move(None, customusername=event.details["username"])
         await self._attempt(move, deadline=deadline, failure="was promoted but did not come")
+
+    def drop(self) -> None:
+        """Lose the connection, as in a tunnel; `resume` takes the session up again."""
+        self.live().drop()
+        self._recorder.record(Kind.AWAY)
+
+    async def resume(self, *, deadline: float = 15.0) -> None:
+        """Come back to the same seat on a new connection (XEP-0198)."""
+        self._recorder.stage = "for the session to be resumed"
+        work = self.live().resume()
+        await self._attempt(work, deadline=deadline, failure="did not come back")
+        self._recorder.record(Kind.RESUMED)
 
     async def leave(self) -> None:
         """Leave the room and close the stream in order; never raises, takes 2 s at most."""
         stream, self._stream = self._stream, None
+        self._inbox.hang_up()
         if stream is None or self._recorder.ended is not None:
             return
         if self._inbox.in_room:
@@ -129,6 +160,7 @@ class Participant:
     def cut(self, reason: str = "cut on purpose") -> None:
         """Vanish without a word, as when a cable is pulled."""
         stream, self._stream = self._stream, None
+        self._inbox.hang_up()
         if stream is not None:
             stream.cut()
         if self._recorder.ended is None:
@@ -141,26 +173,23 @@ class Participant:
 
     def view(self) -> View:
         """Where this participant stands now."""
-        inbox = self._inbox
-        invited = self._recorder.last(Kind.INVITED, Kind.REINVITED) if inbox.sid else None
-        details = invited.details if invited is not None else NOTHING
-        return View(
-            nick=self.nick,
-            room=self.room,
-            state=self.state,
-            jid=self._stream.jid if self._stream is not None else None,
-            vnode=self.vnode,
-            role=inbox.role,
-            affiliation=inbox.affiliation,
-            occupants=dict(inbox.occupants),
-            sid=inbox.sid,
-            bridge_session=details.get("bridge_session"),
-            region=details.get("region"),
-            conference=dict(inbox.conference),
-            events=tuple(self.events),
+        jid = self._stream.jid if self._stream is not None else None
+        return view_of(
+            self._inbox, self._recorder, room=self.room, state=self.state, jid=jid, vnode=self.vnode
         )
 
-    # How it joins.
+    def media(self) -> MediaView | None:
+        """Where its media stands; None without any."""
+        return self._inbox.call.view() if self._inbox.call is not None else None
+
+    @property
+    def has_media(self) -> bool:
+        return self._options.media is not None
+
+    @property
+    def call(self) -> Call | None:
+        """Its media itself, for those who drive it."""
+        return self._inbox.call
 
     async def _attempt(self, work: Awaitable[None], *, deadline: float, failure: str) -> None:
         """Do it within the deadline; a failure ends the participant and names it."""
@@ -178,14 +207,15 @@ class Participant:
             raise
 
     async def _join(self) -> None:
-        await self._connect(None)
-        answer = await self._ask_focus()
-        self._recorder.record(Kind.ANSWERED, vnode=answer.vnode or "", focus=answer.focus)
-        if answer.vnode is None:
-            await self._enter()
-            return
-        self._recorder.record(Kind.REDIRECTED, vnode=answer.vnode)
-        await self._move(answer.vnode)
+        if self._options.asking is Asking.HTTP:
+            await self._connect((await self._ask_focus()).vnode)
+        else:
+            await self._connect(None)
+            answer = await self._ask_focus()
+            if answer.vnode is not None:
+                await self._move(answer.vnode)
+                return
+        await self._enter()
 
     async def _move(self, vnode: str | None, **query: str) -> None:
         """Go over to another Prosody and enter the room there."""
@@ -196,14 +226,20 @@ class Participant:
         await self._enter()
 
     async def _connect(self, vnode: str | None, **query: str) -> None:
-        domain = self._target.host(vnode)
+        domain, account = self._options.login(self._target, vnode)
         self.vnode = vnode
-        words = {"vnode": vnode, "room": self.room, **query}
+        words = {"vnode": vnode, "room": self._name.asked, "token": self._token, **query}
         self._recorder.stage = f"for a connection to '{domain}'"
+        line = self._options.line
         self._stream = stream = Stream(
             self._target,
             domain=domain,
-            query=urlencode({key: value for key, value in words.items() if value}),
+            door=Door(
+                urlencode({key: value for key, value in words.items() if value}),
+                self._name.service(line),
+                line,
+            ),
+            lasting=self._options.lasting,
             on_stanza=self._inbox.take,
             on_lost=self._on_lost,
             ping_every=self._options.ping_every,
@@ -214,27 +250,20 @@ class Participant:
         await stream.connect()
         self._recorder.record(Kind.CONNECTED, vnode=vnode or "")
         self._recorder.stage = f"for the login to '{domain}'"
-        jid = await stream.login()
+        jid = await stream.login(account)
         self._recorder.record(Kind.AUTHENTICATED, jid=jid)
+        if self._inbox.call is not None:
+            await self._inbox.call.prepare(stream, domain=domain)
 
     async def _ask_focus(self) -> conference.Answer:
         """Ask until the focus is ready; ends by the caller's deadline."""
-        focus = self._target.focus
-        for back_off in chain(BACK_OFF, repeat(BACK_OFF[-1])):
-            self._recorder.stage = f"for '{focus}' to answer the conference request"
-            request = conference.render_request(
-                room_jid=self._target.room_jid(self.room, None),
-                machine=secrets.token_hex(16),
-                want_visitor=self._options.want_visitor,
-            )
-            iq = await self._live().request("set", request, to=focus, what="The conference request")
-            answer = conference.parse_answer(iq)
-            if answer.ready:
-                return answer
-            self._recorder.record(Kind.WAITING)
-            self._recorder.stage = f"for '{focus}' to be ready (it said ready='false')"
-            await self._recorder.pause(back_off)
-        raise AssertionError("repeat() ends never")
+
+        def ask() -> Awaitable[conference.Answer]:
+            if self._options.asking is Asking.HTTP:
+                return ask_over_http(self._target, self._question)
+            return ask_over_xmpp(self.live(), self._target, self._question)
+
+        return await ask_until_ready(ask, self._recorder, focus=self._target.focus)
 
     async def _enter(self) -> None:
         self._recorder.stage = f"for its own presence in '{self._inbox.room_jid}'"
@@ -243,13 +272,15 @@ class Participant:
         await self._inbox.entered
 
     def _send_presence(self, *, first: bool = False, hand: int | None = None) -> None:
-        self._live().send(
+        self.live().send(
             conference.render_presence(
                 self._occupant_jid,
                 nick=self.nick,
-                audio_sources=self._inbox.own_sources,
+                sources=self._inbox.source_info,
+                caps=self._options.caps,
                 first=first,
                 hand=hand,
+                name=self._options.name,
             )
         )
 
@@ -257,7 +288,8 @@ class Participant:
     def _occupant_jid(self) -> str:
         return f"{self._inbox.room_jid}/{self.nick}"
 
-    def _live(self) -> Stream:
+    def live(self) -> Stream:
+        """The stream, for what no method here sends."""
         if self._stream is None:
             raise CrowdError(f"Participant '{self.nick}' has no connection.")
         return self._stream

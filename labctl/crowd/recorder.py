@@ -8,9 +8,9 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from labctl.core.waiting import Patience
 from labctl.crowd.errors import CrowdError
 from labctl.crowd.events import Event, Kind
-from labctl.waiting import scaled
 
 T = TypeVar("T")
 
@@ -28,10 +28,11 @@ class _Waiter:
 class Recorder:
     """Events in order of time; waits on them, each with a deadline in seconds."""
 
-    __slots__ = ("_waiters", "ended", "events", "nick", "stage")
+    __slots__ = ("_patience", "_waiters", "ended", "events", "nick", "stage")
 
-    def __init__(self, nick: str) -> None:
+    def __init__(self, nick: str, patience: Patience) -> None:
         self.nick = nick
+        self._patience = patience
         self.events: list[Event] = []
         self.stage = "to be started"
         self.ended: Event | None = None
@@ -95,13 +96,14 @@ class Recorder:
 
         Every wait for a participant ends here, so it is here that the lab's patience counts.
         """
+        seconds = self._patience.scaled(deadline)
         try:
-            async with asyncio.timeout(scaled(deadline)):
+            async with asyncio.timeout(seconds):
                 return await work
         except TimeoutError:
             last = self.events[-1] if self.events else "nothing"
             raise CrowdError(
-                f"Participant '{self.nick}' {failure} within {scaled(deadline):g} s: "
+                f"Participant '{self.nick}' {failure} within {seconds:g} s: "
                 f"it waited {self.stage}; last seen: {last}."
             ) from None
 

@@ -7,13 +7,15 @@ import gc
 import resource
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from labctl.crowd.crowd import Crowd
 from labctl.crowd.errors import CrowdError
 from labctl.crowd.figures import Figures, summarise
-from labctl.crowd.inbox import Options
+from labctl.crowd.media.figures import MediaFigures, summarise_media
+from labctl.crowd.media.options import MediaOptions
+from labctl.crowd.options import Options
 from labctl.crowd.target import Target
 
 TICK = 0.5  # seconds between two looks at the crowd
@@ -21,26 +23,27 @@ JOIN_DEADLINE = 60.0
 """Seconds for each: Jitsi lets 3 a second into a main room, so the last of 50 waits for 17."""
 INVITE_DEADLINE = 30.0
 """Seconds; the original Jicofo waits 15 for a client that does not say what it can do."""
+FIRST_PACKETS = 5.0  # seconds
 SPARE_FILES = 64
 
 
-class Stage(StrEnum):
+class CrowdStage(StrEnum):
     """What the crowd is at."""
 
     JOINING = "joining"
     INVITING = "waiting for invitations"
+    CONNECTING = "waiting for media"
     HOLDING = "holding"
     LEAVING = "leaving"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How many come, how fast (a second), and how long they stay (seconds)."""
+class MediaPlan:
+    """How many of the participants and of the visitors have media, and which."""
 
     participants: int
     visitors: int
-    hold: float
-    rate: float
+    options: MediaOptions
 
     @property
     def total(self) -> int:
@@ -48,22 +51,36 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a crowd; `interrupted` when it was told to leave early."""
+class CrowdPlan:
+    """How many join, how many per second, and how many seconds they stay."""
+
+    participants: int
+    visitors: int
+    hold: float
+    rate: float
+    media: MediaPlan | None = None
+
+    @property
+    def total(self) -> int:
+        return self.participants + self.visitors
+
+
+@dataclass(frozen=True, slots=True)
+class CrowdOutcome:
+    """How a crowd came out; `interrupted` if it was told to leave early."""
 
     figures: Figures
     interrupted: bool
 
 
-Show = Callable[[Stage, Figures], None]
+Show = Callable[[CrowdStage, Figures], None]
 
 
-async def run_crowd(target: Target, room: str, plan: Plan, *, show: Show) -> Outcome:
+async def run_crowd(target: Target, room: str, plan: CrowdPlan, *, show: Show) -> CrowdOutcome:
     """Run the plan; `show` is told twice a second how it goes.
 
     Everybody leaves in order, also when this is cancelled: that ends the crowd early and is no
-    error.  CrowdError where not even the first came in, at once.
-    """
+    error.  CrowdError at once if not even the first participant joined."""
     want_files(plan.total)
     target.context()
     interrupted = False
@@ -77,8 +94,8 @@ async def run_crowd(target: Target, room: str, plan: Plan, *, show: Show) -> Out
         finally:
             figures = run.figures()
             await run.stop()
-        show(Stage.LEAVING, figures)
-    return Outcome(figures, interrupted)
+        show(CrowdStage.LEAVING, figures)
+    return CrowdOutcome(figures, interrupted)
 
 
 def _uncancel() -> None:
@@ -98,7 +115,8 @@ def spare_collector() -> None:
 
 
 def want_files(connections: int) -> None:
-    """Raise this process's limit of open files where it is too low; CrowdError if it may not."""
+    """Raise this process's limit of open files if it is too low; CrowdError if that is not
+    allowed."""
     wanted = connections + SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -106,7 +124,7 @@ def want_files(connections: int) -> None:
     if hard != resource.RLIM_INFINITY and hard < wanted:
         raise CrowdError(
             f"A crowd of {connections} needs {wanted} open files; this process may have {hard}.",
-            hint=f"Raise the limit ('ulimit -n {wanted}' as root) or let fewer come.",
+            hint=f"Raise the limit ('ulimit -n {wanted}' as root) or let fewer participants join.",
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -115,28 +133,45 @@ class _Run:
     """The stages of one run.  Work goes on in a task of its own, so that an interruption finds
     the participants as they were."""
 
-    def __init__(self, crowd: Crowd, plan: Plan, show: Show) -> None:
+    def __init__(self, crowd: Crowd, plan: CrowdPlan, show: Show) -> None:
         self._crowd, self._plan, self._show = crowd, plan, show
         self._work: asyncio.Task[None] | None = None
 
     def figures(self) -> Figures:
         histories = [one.history() for one in self._crowd.participants]
-        return summarise(histories, asked=self._plan.total)
+        return summarise(histories, asked=self._plan.total, media=self._media_figures())
+
+    def _media_figures(self) -> MediaFigures | None:
+        plan = self._plan.media
+        if plan is None:
+            return None
+        return summarise_media(self._crowd.media(), asked=plan.total, kinds=plan.options.kind.media)
 
     async def play(self) -> None:
-        plan = self._plan
-        await self._stage(Stage.JOINING, self._join(plan.participants, Options()))
-        await self._stage(Stage.JOINING, self._join(plan.visitors, Options(want_visitor=True)))
-        await self._stage(Stage.INVITING, self._invited())
-        await self._stage(Stage.HOLDING, self._hold())
+        plan, media = self._plan, self._plan.media
+        with_media = media.participants if media is not None else 0
+        await self._come(plan.participants, with_media, Options())
+        with_media = media.visitors if media is not None else 0
+        await self._come(plan.visitors, with_media, Options(want_visitor=True))
+        await self._stage(CrowdStage.INVITING, self._invited())
+        if media is not None:
+            await self._stage(CrowdStage.CONNECTING, self._connected(media))
+        await self._stage(CrowdStage.HOLDING, self._hold())
+
+    async def _come(self, count: int, with_media: int, options: Options) -> None:
+        """Those with media first: the others make the room a crowded one."""
+        if with_media and self._plan.media is not None:
+            media = replace(options, media=self._plan.media.options)
+            await self._stage(CrowdStage.JOINING, self._join(with_media, media))
+        await self._stage(CrowdStage.JOINING, self._join(count - with_media, options))
 
     async def stop(self) -> None:
-        """End what still works; nobody begins to join any more."""
+        """End what is still at work; nobody else begins to join."""
         if self._work is not None:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
 
-    async def _stage(self, stage: Stage, work: Coroutine[None, None, None]) -> None:
+    async def _stage(self, stage: CrowdStage, work: Coroutine[None, None, None]) -> None:
         self._work = asyncio.create_task(work)
         while True:
             await asyncio.wait({self._work}, timeout=TICK)
@@ -149,12 +184,12 @@ class _Run:
         self._check_hope(figures)
 
     def _check_hope(self, figures: Figures) -> None:
-        """Where the first fails and nobody is in, the others need not be tried."""
+        """If the first fails and nobody has joined, there is no need to try the others."""
         if figures.lost and not figures.joined:
             reason = next(iter(figures.lost))
             raise CrowdError(
                 f"Nobody came into room '{self._crowd.room}': {reason}.",
-                hint="'labctl status' shows whether the lab is well, 'labctl up' repairs it.",
+                hint="'labctl status' shows whether the lab is healthy; 'labctl up' repairs it.",
             )
 
     # The stages themselves.  Who fails is in the figures.
@@ -171,6 +206,13 @@ class _Run:
     async def _invited(self) -> None:
         with suppress(CrowdError):
             await self._crowd.wait_invited(deadline=INVITE_DEADLINE)
+
+    async def _connected(self, plan: MediaPlan) -> None:
+        """A participant gives up ICE after its own time; a few seconds more for first packets."""
+        from labctl.crowd.media.waits import settle  # late: it needs the libraries for media
+
+        kinds, within = plan.options.kind.media, plan.options.connect_within
+        await settle(self._crowd.with_media, media=kinds, deadline=within + FIRST_PACKETS)
 
     async def _hold(self) -> None:
         """Until the time is over or nobody is left."""

@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from labctl.crowd.crowd import JOIN_DEADLINE, Crowd
+from labctl.crowd.errors import CrowdError
 from labctl.crowd.events import Event, Kind, View
-from labctl.crowd.inbox import Options
+from labctl.crowd.options import Options
 from labctl.crowd.participant import Participant
 from labctl.crowd.target import Target
+from labctl.crowd.xml import Element
+
+if TYPE_CHECKING:
+    from labctl.crowd.media.problem import Reach
+    from labctl.crowd.media.view import MediaView
 
 T = TypeVar("T")
 
@@ -34,8 +40,17 @@ def new_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-@cache
+_beginning = threading.Lock()
+
+
 def _background() -> asyncio.AbstractEventLoop:
+    """The one loop of all crowds, whichever thread asks first."""
+    with _beginning:
+        return _begin()
+
+
+@cache
+def _begin() -> asyncio.AbstractEventLoop:
     loop = new_loop()
     threading.Thread(target=loop.run_forever, name="crowd", daemon=True).start()
     return loop
@@ -70,14 +85,47 @@ class SyncParticipant:
     def raise_hand(self) -> None:
         wait(_call(self._participant.raise_hand))
 
+    def lower_hand(self) -> None:
+        wait(_call(lambda: self._participant.raise_hand(up=False)))
+
+    def send(self, stanza: str) -> None:
+        """Send a stanza as it is."""
+        wait(_call(lambda: self._participant.live().send(stanza)))
+
+    def ask(self, kind: str, payload: str, *, to: str, deadline: float = 15.0) -> Element:
+        """Send an IQ of type `get` or `set`; its result.  StanzaError where it is refused."""
+
+        async def ask() -> Element:
+            what, seconds = f"The request to '{to}'", self._participant.patience.scaled(deadline)
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._participant.live().request(kind, payload, to=to, what=what)
+            except TimeoutError:
+                raise CrowdError(f"{what} had no answer within {seconds:g} s.") from None
+
+        return wait(ask())
+
     def cut(self) -> None:
         wait(_call(self._participant.cut))
+
+    def drop(self) -> None:
+        wait(_call(self._participant.drop))
+
+    def resume(self, *, deadline: float = 15.0) -> None:
+        wait(self._participant.resume(deadline=deadline))
 
     def promote(self, *, deadline: float = 15.0) -> None:
         wait(self._participant.promote(deadline=deadline))
 
+    def come(self, *, deadline: float = 15.0) -> None:
+        wait(self._participant.come(deadline=deadline))
+
     def leave(self) -> None:
         wait(self._participant.leave())
+
+    def media(self) -> MediaView | None:
+        """Where its media stands; None without any."""
+        return wait(_call(self._participant.media))
 
     def wait_for(self, kind: Kind, *, deadline: float, count: int = 1, after: float = 0.0) -> Event:
         work = self._participant.wait_for(kind, deadline=deadline, count=count, after=after)
@@ -120,6 +168,33 @@ class SyncCrowd:
 
     def leave(self) -> None:
         wait(self._crowd.leave())
+
+    # Media: see `labctl.crowd.media`.
+
+    def media(self) -> list[MediaView]:
+        """Where everybody's media stands; those without any are left out."""
+        return wait(_call(self._crowd.media))
+
+    def wait_media(
+        self, *, media: Iterable[str] = ("audio",), deadline: float, after: float = 0.0
+    ) -> list[MediaView]:
+        """Until all receive each other's sound (or `media`) since `after`; MediaProblem else."""
+        from labctl.crowd.media.waits import wait_media
+
+        people = self._crowd.with_media
+        return wait(wait_media(people, media=media, deadline=deadline, after=after))
+
+    def wait_channel(self, *, deadline: float) -> None:
+        """Until the bridge has answered on everybody's channel; MediaProblem else."""
+        from labctl.crowd.media.waits import wait_channel
+
+        wait(wait_channel(self._crowd.with_media, deadline=deadline))
+
+    def probe(self, *, deadline: float) -> tuple[Reach, ...]:
+        """Every candidate of the bridges in use: reachable, or the stage that failed."""
+        from labctl.crowd.media.waits import probe
+
+        return wait(probe(self._crowd.with_media, deadline=deadline))
 
 
 @contextmanager

@@ -5,12 +5,15 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network, ip_address
 from pathlib import Path
 
+from labctl.core.waiting import NO_PATIENCE, Patience
+from labctl.crowd.admission import Admission
 from labctl.crowd.errors import CrowdError
-from labctl.model import VNODE_DOMAIN, Topology
-from labctl.workdir import Workdir
+from labctl.crowd.names import RoomName
+from labctl.topology.lab import Lab
+from labctl.topology.model import VNODE_DOMAIN
 
 HTTPS_PORT = 443
 
@@ -21,6 +24,9 @@ class Target:
 
     `prove` is called once, before the first packet; it raises (LabError) where `address` is not
     on a network of this machine's own.  TLS verifies `domain` against `ca_file` and nothing else.
+    Every deadline of a participant is scaled by `patience`.  With `within`, media goes to no
+    address outside that network, whatever a bridge offers.  The secrets of TLS connections are
+    appended to `keys`, a file that Wireshark reads (SSLKEYLOGFILE).
     """
 
     address: IPv4Address
@@ -28,20 +34,30 @@ class Target:
     domain: str
     ca_file: Path
     prove: Callable[[IPv4Address], None]
+    patience: Patience = NO_PATIENCE
+    within: IPv4Network | None = None
+    admission: Admission = field(default_factory=Admission)
+    keys: Path | None = None
     session: ssl.SSLSession | None = field(default=None, init=False, repr=False)
     """TLS session of an earlier participant, to resume: a third less CPU per login."""
     _context: ssl.SSLContext | None = field(default=None, init=False, repr=False)
 
     @classmethod
-    def of(cls, topology: Topology, workdir: Workdir) -> Target:
-        """The target for a lab in its working directory."""
-        from labctl.network import prove_local  # late: a crowd on loopback needs none of it
+    def of(cls, lab: Lab, *, keys: Path | None = None) -> Target:
+        """The target for a lab; `keys` gets the secrets of its connections."""
+        from labctl.host.network import prove_local  # late: a crowd on loopback needs none of it
 
         def prove(address: IPv4Address) -> None:
-            prove_local([address], network=topology.network)
+            prove_local([address], network=lab.topology.network)
 
-        ca_file = workdir.ca / "ca.crt"
-        return cls(topology.jms.address, HTTPS_PORT, topology.domain, ca_file, prove)
+        ca_file = lab.folder.ca / "ca.crt"
+        address, domain = lab.topology.jms.address, lab.topology.domain
+        admission = Admission.of(lab)
+        if keys is not None:
+            make_key_log(keys)
+        found = cls(address, HTTPS_PORT, domain, ca_file, prove, lab.patience, admission=admission)
+        found.keys = keys
+        return found
 
     def context(self) -> ssl.SSLContext:
         """The TLS settings, made at first use after the address was proven."""
@@ -52,18 +68,53 @@ class Target:
             except (OSError, ssl.SSLError) as error:
                 raise CrowdError(
                     f"The lab's CA '{self.ca_file}' cannot be read: {error}.",
-                    hint="Run 'labctl up' to write it anew.",
+                    hint="Run 'labctl up' to write it again.",
                 ) from error
+            if self.keys is not None:
+                self._context.keylog_filename = str(self.keys)
         return self._context
+
+    def may_send(self, address: str) -> bool:
+        """Whether media may go to an address that a bridge offers."""
+        if self.within is None:
+            return True
+        try:
+            return ip_address(address) in self.within
+        except ValueError:
+            return False
 
     @property
     def focus(self) -> str:
         """Where conference requests go (Prosody's client_proxy component)."""
         return f"focus.{self.domain}"
 
+    @property
+    def guests(self) -> str:
+        """The XMPP domain where everybody may log in without an account."""
+        return f"guest.{self.domain}" if self.admission.account is not None else self.domain
+
+    def token(self, name: RoomName) -> str | None:
+        """With what the lab's own participants come to a room; None where none is asked."""
+        app = self.admission.app
+        return app.token(room=name.room) if app is not None else None
+
     def host(self, vnode: str | None) -> str:
         """The XMPP domain to log in to: the main one, or a vnode's."""
         return f"{vnode}.{VNODE_DOMAIN}" if vnode else self.domain
 
     def room_jid(self, room: str, vnode: str | None) -> str:
-        return f"{room}@conference.{self.host(vnode)}"
+        """The address of a room, as clients have it; `room` is a name as people type it."""
+        return RoomName.of(room).address(self.host(vnode))
+
+
+def make_key_log(path: Path) -> None:
+    """Make a file for TLS secrets, which only this user may read; an existing one is kept.
+
+    Errors: CrowdError if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.open("ab").close()
+    except OSError as error:
+        raise CrowdError(f"'{path}' cannot be written: {error.strerror}.") from error

@@ -1,6 +1,6 @@
 """WebSocket as a client speaks it (RFC 6455), without any I/O: bytes in, messages and bytes out.
 
-Only what XMPP needs (RFC 7395): text messages, subprotocol `xmpp`, no extensions.  A crowd of
+Only what XMPP (RFC 7395) and a bridge channel need: text messages, no extensions.  A crowd of
 thousands is why it is not a general implementation: see benchmarks/README.md.
 """
 
@@ -23,11 +23,18 @@ class WebSocketError(ValueError):
 
 
 class WebSocket:
-    """One connection.  `open` while messages may be sent; `close_code` is the server's."""
+    """One connection.  `open` while messages may be sent; `close_code` is the server's.
 
-    __slots__ = ("_buffer", "_key", "_parts", "_size", "close_code", "close_reason", "open", "out")
+    `protocol` is the subprotocol that is asked for and has to be granted; '' for none.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_buffer", "_key", "_parts", "_protocol", "_size", "close_code", "close_reason", "open",
+        "out",
+    )  # fmt: skip
+
+    def __init__(self, protocol: str = "xmpp") -> None:
+        self._protocol = protocol
         self._buffer = b""
         self._key: bytes | None = None
         self._parts: list[bytes] | None = None
@@ -42,10 +49,11 @@ class WebSocket:
         """The upgrade request (RFC 6455, 4.1)."""
         key = b64encode(os.urandom(16))
         self._key = key
+        wanted = f"Sec-WebSocket-Protocol: {self._protocol}\r\n" if self._protocol else ""
         return (
             f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {key.decode()}\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Protocol: xmpp\r\n\r\n"
+            f"{wanted}\r\n"
         ).encode()
 
     def receive(self, data: bytes) -> list[bytes]:
@@ -74,7 +82,7 @@ class WebSocket:
             if len(head) > MAX_HEAD:
                 raise WebSocketError("the answer to the upgrade has no end")
             return False
-        _check_upgrade(head, key)
+        _check_upgrade(head, key, self._protocol)
         self._buffer, self._key, self.open = rest, None, True
         return True
 
@@ -85,7 +93,7 @@ class WebSocket:
             return None
         first, size = buffer[0], buffer[1]
         if first & 0x70 or size & 0x80:
-            raise WebSocketError("a frame has bits that nobody agreed on")
+            raise WebSocketError("a frame has bits that were not negotiated")
         start = 2
         if size > 125:
             start = 4 if size == 126 else 10
@@ -108,7 +116,7 @@ class WebSocket:
         elif opcode == _BINARY:
             raise WebSocketError("it sent a binary frame")
         elif opcode not in (_CLOSE, _PING, _PONG) or not last or len(payload) > 125:
-            raise WebSocketError(f"it sent a frame of kind {opcode} that is none")
+            raise WebSocketError(f"it sent a frame of unknown kind {opcode}")
         elif opcode == _CLOSE:
             self._on_close(payload)
         elif opcode == _PING and self.open:
@@ -132,12 +140,12 @@ class WebSocket:
             self.out.append(self.close(1000))
 
 
-def _check_upgrade(head: bytes, key: bytes) -> None:
+def _check_upgrade(head: bytes, key: bytes, protocol: str) -> None:
     """WebSocketError unless this is the answer of RFC 6455, 4.2.2 to `key`."""
     status, *lines = head.decode("latin-1").split("\r\n")
     words = status.split(" ", 2)
     if len(words) < 2 or not words[0].startswith("HTTP/1.1"):
-        raise WebSocketError(f"this is no HTTP/1.1: {status[:60]!r}")
+        raise WebSocketError(f"this is not HTTP/1.1: {status[:60]!r}")
     if words[1] != "101":
         raise WebSocketError(f"the server answered HTTP {words[1]}")
     headers = {}
@@ -148,7 +156,7 @@ def _check_upgrade(head: bytes, key: bytes) -> None:
     for name, value in (
         ("upgrade", "websocket"),
         ("sec-websocket-accept", b64encode(digest).decode()),
-        ("sec-websocket-protocol", "xmpp"),
+        ("sec-websocket-protocol", protocol),
     ):
         found = headers.get(name, "")
         if (found.lower() if name == "upgrade" else found) != value:

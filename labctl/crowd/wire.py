@@ -25,15 +25,15 @@ _plain = memoryview(bytearray(READ_SIZE))
 
 
 def _nobody(words: str) -> None:
-    """Nobody listens any more."""
+    """Hear the words of a connection to which nobody listens any longer."""
 
 
 class Wire(asyncio.BufferedProtocol):
-    """One WebSocket with subprotocol `xmpp` (RFC 7395, 3.1)."""
+    """One WebSocket, with subprotocol `xmpp` (RFC 7395, 3.1) unless told otherwise."""
 
     __slots__ = (
         "_closed", "_ended", "_handshaken", "_in", "_on_end", "_on_text", "_opened", "_out",
-        "_path", "_target", "_tls", "_transport", "_ws",
+        "_path", "_port", "_target", "_tls", "_transport", "_ws",
     )  # fmt: skip
 
     def __init__(
@@ -43,8 +43,11 @@ class Wire(asyncio.BufferedProtocol):
         *,
         on_text: Callable[[str], None],
         on_end: Callable[[str], None],
+        protocol: str = "xmpp",
+        port: int | None = None,
     ) -> None:
         self._target = target
+        self._port = port or target.port
         self._on_text = on_text
         self._on_end = on_end
         self._ended = False
@@ -58,12 +61,12 @@ class Wire(asyncio.BufferedProtocol):
             self._in, self._out, server_hostname=target.domain, session=target.session
         )
         self._handshaken = False
-        self._ws = WebSocket()
+        self._ws = WebSocket(protocol)
 
     async def open(self) -> None:
         """Connect and upgrade; CrowdError says at which layer it failed."""
         loop = asyncio.get_running_loop()
-        address, port = str(self._target.address), self._target.port
+        address, port = str(self._target.address), self._port
         try:
             await loop.create_connection(lambda: self, address, port)
         except OSError as error:

@@ -1,5 +1,5 @@
-"""What labctl placed against what the packages generated, compared by meaning.
+"""Compare what labctl placed with what the packages generated, by meaning.
 
-A candidate whose defaults changed shows here: labctl's own whole files would otherwise hide it.
-Readers turn each kind of file into sections of settings; one comparison serves them all.
+This shows when a candidate's defaults have changed, which labctl's own whole files would hide.
+Readers turn each kind of file into sections of settings; one comparison works for all of them.
 """

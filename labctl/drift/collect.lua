@@ -1,13 +1,14 @@
 -- Reads Prosody configuration as Prosody does and prints it as JSON: host -> option -> value.
--- Run as `lua5.4 - ROOT FILE ... [-- ROOT FILE ...]`; one object per group of files.  ROOT stands
--- before the path of a file that is included.  A configuration sees no more than pure functions
--- and ends after a count of instructions; values of secrets are never printed.
+-- Run as `lua5.4 - ROOT FILE ... [-- ROOT FILE ...]`; one object per group of files.  ROOT is the
+-- prefix of the path of an included file.  A configuration can call only pure functions and is
+-- stopped after a number of instructions; values of secrets are never printed.
 
 local SECRET = "(secret)"
 local STEPS = 50000000
 local pure = {
     string = string, table = table, math = math, pairs = pairs, ipairs = ipairs, type = type,
-    tostring = tostring, tonumber = tonumber, select = select, next = next,
+    tostring = tostring, tonumber = tonumber, select = select, next = next, pcall = pcall,
+    assert = assert, error = error, unpack = table.unpack,
     os = { time = os.time, date = os.date, getenv = function() end },
 }
 
@@ -42,7 +43,11 @@ end
 
 function encode(value)
     local kind = type(value)
+    if kind == "table" and getmetatable(value) then return quoted(tostring(value)) end
     if kind == "table" then return encode_table(value) end
+    if kind == "number" and (value ~= value or value == math.huge or value == -math.huge) then
+        return quoted(tostring(value))
+    end
     if kind == "number" or kind == "boolean" then return tostring(value) end
     return quoted(tostring(value))
 end
@@ -57,9 +62,25 @@ local function named(name)
     return function(path) return name .. "(" .. tostring(path) .. ")" end
 end
 
+-- A module is not loaded: whatever is taken from it, called or not, is its name.
+local function module(name)
+    return setmetatable({}, {
+        __index = function(_, key) return module(name .. "." .. tostring(key)) end,
+        __call = function(_, argument)
+            return name .. "(" .. (argument == nil and "" or tostring(argument)) .. ")"
+        end,
+        __tostring = function() return name end,
+    })
+end
+
+-- Prosody takes a relative path as relative to the folder of its main file.
+local function absolute(path, folder)
+    return path:sub(1, 1) == "/" and path or folder .. path
+end
+
 local read
 
-local function environment(config, root)
+local function environment(config, root, folder)
     local current = "*"
     local env = {}
     local function enter(host, kind)
@@ -80,9 +101,10 @@ local function environment(config, root)
     function env.Component(host) return enter(host, "Component") end
     function env.Include(path)
         -- A pattern is conf.d: which files that means is the caller's choice.
-        if not path:find("[*?]") then read(config, root, root .. path) end
+        if not path:find("[*?]") then read(config, root, root .. absolute(path, folder), folder) end
     end
     env.include, env.Host, env.RunScript = env.Include, env.VirtualHost, function() end
+    function env.require(name) return module("require(" .. tostring(name) .. ")") end
     for _, name in ipairs { "FileContents", "FileLine", "FileLines", "Credential" } do
         env[name] = named(name)
     end
@@ -92,12 +114,17 @@ local function environment(config, root)
     })
 end
 
-function read(config, root, path)
-    local chunk = assert(loadfile(path, "t", environment(config, root)))
+function read(config, root, path, folder)
+    folder = folder or path:sub(#root + 1):match("^(.*/)") or ""
+    local chunk = assert(loadfile(path, "t", environment(config, root, folder)))
     chunk()
 end
 
-debug.sethook(function() error("the configuration does not come to an end") end, "", STEPS)
+-- Not an error: a configuration could catch that.
+debug.sethook(function()
+    io.stderr:write("lua5.4: the configuration does not come to an end\n")
+    os.exit(1)
+end, "", STEPS)
 local config, root = {}, nil
 for _, word in ipairs(arg) do
     if word == "--" then

@@ -1,4 +1,4 @@
-"""The one form that every kind of configuration takes for comparing, and the comparison."""
+"""The common form of all kinds of configuration, and the comparison."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 Place = tuple[str, ...]
-"""Where a setting stands: nested blocks from the outside in; empty is the top."""
+"""The place of a setting: nested blocks from the outside in; empty is the top level."""
 
 Sections = Mapping[Place, Mapping[str, frozenset[str]]]
 """Place -> name -> values.  A setting with one value is a set of one."""
 
 SECRET = "(secret)"
 WHOLE = "(whole)"
-"""Name of a difference that is a section which only one side has."""
+"""The name of a difference that is a section which only one side has."""
 
 _SECRET_NAME = re.compile(r"(password|secret)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Difference:
-    """One setting that differs: None on the side that does not have it."""
+class SettingDifference:
+    """One setting that differs; None on the side that does not have it."""
 
     area: str
     where: str
@@ -32,9 +32,9 @@ class Difference:
     placed: str | None
 
 
-def compare(area: str, packaged: Sections, placed: Sections) -> list[Difference]:
-    """Every difference, sorted; a section that one side lacks counts as one, with all in it."""
-    found: list[Difference] = []
+def compare(area: str, packaged: Sections, placed: Sections) -> list[SettingDifference]:
+    """Every difference, sorted; a section that one side lacks is one, with all its content."""
+    found: list[SettingDifference] = []
     for place in sorted({*packaged, *placed}):
         parents = [place[:depth] for depth in range(1, len(place))]
         if any((parent in packaged) != (parent in placed) for parent in parents):
@@ -42,7 +42,7 @@ def compare(area: str, packaged: Sections, placed: Sections) -> list[Difference]
         where = " > ".join(place)
         if place and (place in packaged) != (place in placed):
             texts = (_whole(packaged, place), _whole(placed, place))
-            found.append(Difference(area, where, WHOLE, *texts))
+            found.append(SettingDifference(area, where, WHOLE, *texts))
             continue
         found += _compare_section(area, where, packaged.get(place, {}), placed.get(place, {}))
     return sorted(found, key=lambda it: (it.where, it.name, it.packaged or "", it.placed or ""))
@@ -53,19 +53,19 @@ def _compare_section(
     where: str,
     packaged: Mapping[str, frozenset[str]],
     placed: Mapping[str, frozenset[str]],
-) -> Iterator[Difference]:
+) -> Iterator[SettingDifference]:
     for name in sorted({*packaged, *placed}):
         old, new = packaged.get(name, frozenset()), placed.get(name, frozenset())
         gone, come = sorted(old - new), sorted(new - old)
         if len(old) == len(new) == len(gone) == 1:
-            yield Difference(area, where, name, gone[0], come[0])
+            yield SettingDifference(area, where, name, gone[0], come[0])
             continue
-        yield from (Difference(area, where, name, value, None) for value in gone)
-        yield from (Difference(area, where, name, None, value) for value in come)
+        yield from (SettingDifference(area, where, name, value, None) for value in gone)
+        yield from (SettingDifference(area, where, name, None, value) for value in come)
 
 
 def _whole(sections: Sections, place: Place) -> str | None:
-    """All of a section and of the sections in it as one text; None where there is none."""
+    """A section with the sections in it, as one text; None if there is none."""
     if place not in sections:
         return None
     parts = []
@@ -81,7 +81,7 @@ def _whole(sections: Sections, place: Place) -> str | None:
 def flatten(tree: Mapping[str, Any], *, ordered: Iterable[str] = ()) -> dict[str, frozenset[str]]:
     """Nested plain data as dotted names; a list is a set unless its name is in `ordered`.
 
-    Values of secrets are replaced, whatever they are.
+    The values of secrets are always replaced.
     """
     found: dict[str, frozenset[str]] = {}
     for key, value in tree.items():

@@ -1,4 +1,4 @@
-"""systemd units: a unit file with the files that add to it."""
+"""Read systemd units: a unit file with the files that add to it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from labctl.drift.sections import Place, Sections
 
 
 def parse_sections(unit: str, texts: Iterable[str]) -> Sections:
-    """The settings of a unit as systemd puts them together; later texts add to earlier ones.
+    """The settings of a unit as systemd combines them; later texts add to earlier ones.
 
-    A setting that is given once more has both values (most of systemd's are lists), an empty
-    value takes back all before it.
+    A setting that is given twice has both values, because most of systemd's settings are lists.
+    An empty value removes all earlier ones.
     """
     found: dict[Place, dict[str, frozenset[str]]] = {}
     for text in texts:

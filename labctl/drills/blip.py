@@ -5,25 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
+from labctl.core.errors import LabError
+from labctl.core.progress import Progress
+from labctl.core.waiting import wait_until
 from labctl.crowd import Kind, Target, View
-from labctl.drills.faults import BRIDGE_UNIT, Kill, Spot, Stop, render_undo
+from labctl.crowd.media import MediaView
+from labctl.drills.answering import wait_answering
+from labctl.drills.faults import BRIDGE_UNIT, Kill, Spot, Stop
 from labctl.drills.heal import Health, heal
-from labctl.drills.journal import Entry, Journal, run_entry
-from labctl.drills.stage import Call, Stage
-from labctl.errors import LabError
-from labctl.model import Topology
-from labctl.progress import Progress
-from labctl.ssh import ensure_config
-from labctl.waiting import Deadline, wait_until
-from labctl.workdir import Workdir
+from labctl.drills.journal import Journal, UndoEntry, run_entry
+from labctl.drills.scripts import render_undo
+from labctl.drills.silence import silences
+from labctl.drills.stage import MEDIA_SECONDS, Call, DrillStage
+from labctl.node.ssh import ensure_config
+from labctl.report.blip import BlipRecord, LossRecord
+from labctl.topology.lab import Lab
 
 MOVE_SECONDS = 40.0
 """A killed bridge is noticed after 15 s, its calls are elsewhere some seconds later."""
 BACK_SECONDS = 90.0
 LOOK = 0.1
+LISTENING = 2
+"""Participants of each call that have sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,12 @@ class Loss:
     seconds: tuple[float, ...]
     gone: int
     back_after: float
+    sound: tuple[float, ...] = ()
+    """The longest pause of those with sound, for each to whom it came back."""
+    mute: int = 0
+    """Those with sound to whom it did not come back in time."""
+    listening: int = 0
+    """Participants with sound."""
 
     @property
     def interrupted(self) -> int:
@@ -62,13 +73,14 @@ class Blip:
 
     @property
     def good(self) -> bool:
-        """Everybody was in a call again after every loss, and the lab is healthy."""
-        return self.health.after is not None and not any(each.gone for each in self.losses)
+        """Everybody was in a call again after every loss and heard the others, and the lab is
+        healthy."""
+        lost = any(each.gone or each.mute for each in self.losses)
+        return self.health.after is not None and not lost
 
 
 def run_blip(
-    workdir: Workdir,
-    topology: Topology,
+    lab: Lab,
     *,
     people: int,
     calls: int,
@@ -79,52 +91,62 @@ def run_blip(
 
     The caller holds the lab's lock.  Errors: LabError; faults are undone in any case.
     """
-    if len(topology.bridges) < 2:
+    if len(lab.topology.bridges) < 2:
         raise LabError(
-            "A blip needs two bridges, or every call ends.", hint="Run 'labctl up --jvbs 1'."
+            "A blip needs two bridges, or every call ends.",
+            hint="Run 'labctl up --jvbs 1' to add one.",
         )
-    ensure_config(workdir, topology)
+    ensure_config(lab)
     fault = Kill(comes_back=False) if kill else Stop()
     losses: list[Loss] = []
     with ExitStack() as stack:
-        journal = Journal(workdir, what="blip")
-        stage = Stage(workdir, topology, journal, stack, Target.of(topology, workdir))
+        journal = Journal(lab.folder, what="blip")
+        stage = DrillStage(lab, journal, stack, Target.of(lab))
         try:
             running = _start(stage, people=people, calls=calls)
             progress("blip", f"{people} participants in {calls} calls")
-            for node in topology.nodes:
+            for call in running:
+                call.crowd.wait_media(deadline=MEDIA_SECONDS)
+            for node in lab.topology.nodes:
                 if node.bridge:
                     spot = Spot(node.name, BRIDGE_UNIT, node.bridge)
                     losses.append(_lose(stage, running, spot, fault))
                     progress("blip", render_loss(losses[-1]))
         finally:
             stage.undo()
-    health = heal(workdir, topology, progress=progress)
+    health = heal(lab, progress=progress)
     return Blip("SIGKILL" if kill else "stop", people, calls, tuple(losses), health)
 
 
-def _start(stage: Stage, *, people: int, calls: int) -> list[Call]:
+def _start(stage: DrillStage, *, people: int, calls: int) -> list[Call]:
     """`people` spread over `calls`, the first calls one larger where it does not go up."""
     sizes = [people // calls + (index < people % calls) for index in range(calls)]
-    return [stage.start_call(size) for size in sizes]
+    # Two of a call can tell whether it has sound; more cost this machine's time.
+    return [stage.start_call(size, pictures=0, sounds=LISTENING) for size in sizes]
 
 
-def _lose(stage: Stage, calls: Sequence[Call], spot: Spot, fault: Stop | Kill) -> Loss:
-    total = len(stage.topology.bridges)
+def _lose(stage: DrillStage, calls: Sequence[Call], spot: Spot, fault: Stop | Kill) -> Loss:
+    total = len(stage.lab.topology.bridges)
+    wait_answering(stage.lab, fault, (spot,))
     began = time.monotonic()
     stage.hit(fault, (spot,))
     stage.wait_operational(total - 1, seconds=MOVE_SECONDS)
 
     def everybody() -> bool:
-        return not any(is_out(view, since=began) for call in calls for view in call.crowd.views())
+        views = [view for call in calls for view in call.crowd.views()]
+        heard = [view for call in calls for view in call.crowd.media()]
+        out = any(is_out(view, since=began) for view in views)
+        return not out and not any(is_mute(view, since=began) for view in heard)
 
     # What Jicofo sends out follows its own view of the bridges: settled when nobody is out.
-    wait_until(everybody, deadline=Deadline.after(MOVE_SECONDS), interval=LOOK)
+    wait_until(everybody, deadline=stage.lab.patience.deadline(MOVE_SECONDS), interval=LOOK)
     views = [view for call in calls for view in call.crowd.views()]
+    heard = [view for call in calls for view in call.crowd.media()]
     undone = time.monotonic()
-    run_entry(stage.workdir, Entry(spot.node, spot.name, render_undo(fault, spot)))
+    run_entry(stage.lab, UndoEntry(spot.node, spot.name, render_undo(fault, spot)))
     stage.wait_operational(total, seconds=BACK_SECONDS)
-    return measure(spot.name, views, since=began, back_after=time.monotonic() - undone)
+    loss = measure(spot.name, views, since=began, back_after=time.monotonic() - undone)
+    return measure_sound(loss, heard, since=began)
 
 
 def is_out(view: View, *, since: float) -> bool:
@@ -146,6 +168,20 @@ def measure(bridge: str, views: Sequence[View], *, since: float, back_after: flo
         else:
             seconds.append(again - since)
     return Loss(bridge, len(views), tuple(sorted(seconds)), gone, back_after)
+
+
+def is_mute(view: MediaView, *, since: float) -> bool:
+    """Whether somebody misses another's sound now, since some time after `since`."""
+    return any(span.ended is None for span in silences(view, "audio", since=since))
+
+
+def measure_sound(loss: Loss, views: Sequence[MediaView], *, since: float) -> Loss:
+    """The loss, with what those with sound heard from `since` on."""
+    hearing = [view for view in views if not is_mute(view, since=since)]
+    gaps = (view.longest_gap("audio", since=since) for view in hearing)
+    pauses = sorted(gap.seconds if gap is not None else 0.0 for gap in gaps)
+    mute = len(views) - len(hearing)
+    return replace(loss, sound=tuple(pauses), mute=mute, listening=len(views))
 
 
 def _cut_at(view: View, *, since: float) -> float | None:
@@ -175,32 +211,35 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 
-def blip_to_json(blip: Blip) -> dict[str, Any]:
-    """Plain data for programs and reports; seconds, shares from 0 to 1."""
-    every = [second for loss in blip.losses for second in loss.seconds]
-    return {
-        "fault": blip.fault,
-        "participants": blip.people,
-        "calls": blip.calls,
-        "good": blip.good,
-        "losses": [_loss_to_json(loss) for loss in blip.losses],
-        "seconds": _percentiles(every),
-        "healthy_after": blip.health.after,
-        "repaired": blip.health.repaired,
-        "left": blip.health.left,
-    }
+def record_blip(blip: Blip) -> BlipRecord:
+    """The blip for programs and reports."""
+    return BlipRecord(
+        fault=blip.fault,
+        participants=blip.people,
+        calls=blip.calls,
+        good=blip.good,
+        losses=tuple(_record_loss(loss) for loss in blip.losses),
+        seconds=_percentiles([one for loss in blip.losses for one in loss.seconds]),
+        sound_paused=_percentiles([one for loss in blip.losses for one in loss.sound]),
+        healthy_after=blip.health.after,
+        repaired=blip.health.repaired,
+        left=blip.health.left,
+    )
 
 
-def _loss_to_json(loss: Loss) -> dict[str, Any]:
-    return {
-        "bridge": loss.bridge,
-        "participants": loss.people,
-        "interrupted": loss.interrupted,
-        "share": round(loss.share, 4),
-        "gone": loss.gone,
-        "seconds": _percentiles(loss.seconds),
-        "bridge_back_after": round(loss.back_after, 3),
-    }
+def _record_loss(loss: Loss) -> LossRecord:
+    return LossRecord(
+        bridge=loss.bridge,
+        participants=loss.people,
+        interrupted=loss.interrupted,
+        share=round(loss.share, 4),
+        gone=loss.gone,
+        seconds=_percentiles(loss.seconds),
+        bridge_back_after=round(loss.back_after, 3),
+        listening=loss.listening,
+        mute=loss.mute,
+        sound_paused=_percentiles(loss.sound),
+    )
 
 
 def _percentiles(values: Sequence[float]) -> dict[str, float | None]:
@@ -216,8 +255,16 @@ def render_loss(loss: Loss) -> str:
     gone = f", {loss.gone} not back" if loss.gone else ""
     return (
         f"{loss.bridge}: {loss.interrupted} of {loss.people} interrupted "
-        f"({loss.share:.0%}){times}{gone}; bridge back after {loss.back_after:.1f} s"
+        f"({loss.share:.0%}){times}{gone}; {_sound(loss)}bridge back after {loss.back_after:.1f} s"
     )
+
+
+def _sound(loss: Loss) -> str:
+    """What those with sound heard of it, with what separates it from the rest of a line."""
+    if not loss.listening:
+        return ""
+    words = f"sound paused for {max(loss.sound):.1f} s at most" if loss.sound else "no sound"
+    return words + (f", {loss.mute} of {loss.listening} MUTE SINCE; " if loss.mute else "; ")
 
 
 def render_blip(blip: Blip) -> str:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+from labctl.core.errors import UsageError
 from labctl.drills.bridges import BRIDGE_DRILLS, FAILOVER
+from labctl.drills.media import MEDIA_DRILLS
 from labctl.drills.model import Drill
 from labctl.drills.outages import OUTAGE_DRILLS
 from labctl.drills.servers import SERVER_DRILLS
-from labctl.errors import UsageError
+from labctl.drills.vnodes import VNODE_DRILLS
 
-DRILLS: tuple[Drill, ...] = (*BRIDGE_DRILLS, *OUTAGE_DRILLS, *SERVER_DRILLS)
+DRILLS: tuple[Drill, ...] = (
+    *BRIDGE_DRILLS,
+    *MEDIA_DRILLS,
+    *OUTAGE_DRILLS,
+    *SERVER_DRILLS,
+    *VNODE_DRILLS,
+)
 ALL = "all"
 
 

@@ -1,20 +1,14 @@
-"""Faults as small values, and the shell text that makes and unmakes each on a node.
-
-Text only: `labctl.drills.stage` sends it over ssh, as root.  Every undo may run twice, and on a
-node that never had the fault: it is also what the next labctl runs after one that was killed.
-"""
+"""Faults as small values, where they hit, and their words.  `scripts` makes and unmakes them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address
+from typing import assert_never
 
-BRIDGE_UNIT = "jitsi-videobridge2.service"
-TABLE = "inet labctl_drill"
-"""A table of our own, so that undoing removes exactly what the drill brought."""
-DROP_IN = "labctl-drill.conf"
-MARKS = "/run/labctl-drill"
+from labctl.topology.roles import BRIDGE
+
+BRIDGE_UNIT = BRIDGE.name
 
 
 class Way(StrEnum):
@@ -94,25 +88,54 @@ class ClockOff:
 
 @dataclass(frozen=True, slots=True)
 class Squeeze:
-    """The unit may use so little memory that it cannot live, and is started anew under it."""
+    """The unit may use so little memory that it cannot live, and is restarted with that limit."""
 
     mib: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class DropMedia:
+    """Packets from and to the bridge's media port are dropped, all else goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lose:
+    """So many of a hundred packets that come to the bridge's media port are lost, by chance."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class WrongAddress:
+    """The bridge offers this address and no other, and is restarted.
+
+    One of loopback: whoever tries it reaches their own machine, and nobody's network.
+    """
+
+    address: str = "127.0.0.2"
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """The unit gets so many hundredths of one processor."""
+
+    percent: int = 10
+
+
+Undoable = (
+    Stop | Start | Restart | Kill | Hang | Partition | CutPorts | FillLogDisk
+    | ClockOff | Squeeze | DropMedia | Lose | WrongAddress | Slow
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Undo:
     """An act that ends an earlier fault, so that the way back is watched, too."""
 
-    fault: (
-        Stop | Start | Restart | Kill | Hang | Partition | CutPorts | FillLogDisk
-        | ClockOff | Squeeze
-    )  # fmt: skip
+    fault: Undoable
 
 
-Fault = (
-    Stop | Start | Restart | Kill | Hang | Partition | CutPorts | FillLogDisk
-    | ClockOff | Squeeze | Undo
-)  # fmt: skip
+Fault = Undoable | Undo
 
 
 def describe(fault: Fault) -> str:
@@ -134,133 +157,15 @@ def describe(fault: Fault) -> str:
             return f"clock off by {seconds} s"
         case Squeeze(mib):
             return f"memory limit of {mib} MiB"
-    return type(fault).__name__.lower()
-
-
-def render_fault(fault: Fault, spot: Spot, *, host: IPv4Address) -> str:
-    """The script that makes the fault; `host` stays able to reach the node by ssh."""
-    unit = spot.unit
-    match fault:
-        case Undo(inner):
-            return render_undo(inner, spot)
-        case Stop():
-            return f"systemctl stop {unit}"
-        case Start():
-            return f"systemctl start {unit}"
-        case Restart():
-            return f"systemctl restart {unit}"
-        case Kill(comes_back):
-            stays = "" if comes_back else _drop_in(unit, "Restart=no")
-            return f"{stays}systemctl kill --signal=KILL {unit}"
-        case Hang():
-            return f"systemctl kill --signal=STOP {unit}"
-        case Partition(way):
-            return _nft(_partition(way, host))
-        case CutPorts():
-            ports = ", ".join(str(port) for port in spot.ports)
-            return _nft([f"tcp dport {{ {ports} }} drop", f"tcp sport {{ {ports} }} drop"])
-        case FillLogDisk(folder):
-            return _fill(folder, unit)
-        case ClockOff(seconds):
-            return _clock(seconds)
-        case Squeeze(mib):
-            # Stopped first: cgroup v1 refuses a limit below what is used already.
-            return (
-                f"systemctl stop {unit}\n"
-                f"systemctl set-property --runtime {unit} MemoryMax={mib}M\n"
-                f"systemctl start --no-block {unit}"
-            )
-
-
-def render_undo(fault: Fault, spot: Spot) -> str:
-    """The script that ends the fault; harmless where there is none (any more)."""
-    unit = spot.unit
-    start = f"systemctl reset-failed {unit} 2>/dev/null; systemctl start {unit}"
-    match fault:
-        case Undo(inner):
-            return render_undo(inner, spot)
+        case DropMedia():
+            return "media port closed"
+        case Lose(percent):
+            return f"loss of {percent} %"
+        case WrongAddress(address):
+            return f"offers {address} only"
+        case Slow(percent):
+            return f"{percent} % of a processor"
         case Stop() | Start() | Restart():
-            return start
-        case Kill():
-            return f"{_drop_out(unit)}\n{start}"
-        case Hang():
-            return f"systemctl kill --signal=CONT {unit} 2>/dev/null\n{start}"
-        case Partition() | CutPorts():
-            return f"nft delete table {TABLE} 2>/dev/null || true"
-        case FillLogDisk(folder):
-            return (
-                f"if mountpoint -q {folder}; then umount -l {folder}; systemctl reload {unit}; fi"
-            )
-        case ClockOff():
-            return (
-                f"if [ -f {MARKS}-clock ]; then read -r boot < {MARKS}-clock; "
-                "read -r up rest < /proc/uptime; "
-                'date -s "@$(awk -v b=$boot -v u=$up \'BEGIN { printf "%.2f", b + u }\')"; '
-                f"rm {MARKS}-clock; timedatectl set-ntp true 2>/dev/null || true; fi"
-            )
-        case Squeeze():
-            return (
-                f"rm -rf /run/systemd/system.control/{unit}.d\n"
-                f"systemctl daemon-reload\n"
-                f"systemctl set-property --runtime {unit} MemoryMax=infinity\n{start}"
-            )
-
-
-def _drop_in(unit: str, line: str) -> str:
-    folder = f"/run/systemd/system/{unit}.d"
-    return (
-        f"mkdir -p {folder}\n"
-        f"printf '[Service]\\n{line}\\n' > {folder}/{DROP_IN}\n"
-        "systemctl daemon-reload\n"
-    )
-
-
-def _drop_out(unit: str) -> str:
-    folder = f"/run/systemd/system/{unit}.d"
-    return f"rm -f {folder}/{DROP_IN}; rmdir {folder} 2>/dev/null; systemctl daemon-reload"
-
-
-def _partition(way: Way, host: IPv4Address) -> list[str]:
-    """Rules per chain; loopback and the host are spared, or nobody could undo it."""
-    rules = []
-    if way is not Way.OUT:
-        rules.append(f'iifname != "lo" ip saddr != {host} drop')
-    if way is not Way.IN:
-        rules.append(f'oifname != "lo" ip daddr != {host} drop')
-    return rules
-
-
-def _nft(rules: list[str]) -> str:
-    """One transaction.  Before conntrack and the lab's own firewall, which would accept first."""
-    incoming = [rule for rule in rules if "oifname" not in rule]
-    outgoing = [rule for rule in rules if "iifname" not in rule]
-    lines = [f"table {TABLE}", f"delete table {TABLE}", f"table {TABLE} {{"]
-    for hook, some in (("input", incoming), ("output", outgoing)):
-        lines += [
-            f"  chain {hook} {{",
-            f"    type filter hook {hook} priority -300; policy accept;",
-        ]
-        lines += [f"    {rule}" for rule in some]
-        lines.append("  }")
-    text = "\n".join([*lines, "}"])
-    return f"nft -f - <<'RULES'\n{text}\nRULES"
-
-
-def _fill(folder: str, unit: str) -> str:
-    return (
-        f"mountpoint -q {folder} || mount -t tmpfs -o size=256k,mode=1777 labctl-drill {folder}\n"
-        f"dd if=/dev/zero of={folder}/filler bs=4k 2>/dev/null\n"
-        f"systemctl reload {unit}\n"
-        f"test $(df --output=avail {folder} | tail -n 1) -eq 0"
-    )
-
-
-def _clock(seconds: int) -> str:
-    """Remembers when the node booted, by its right clock: enough to set it right again."""
-    return (
-        "timedatectl set-ntp false 2>/dev/null\n"
-        "read -r up rest < /proc/uptime\n"
-        "awk -v n=$(date +%s.%N) -v u=$up 'BEGIN { printf \"%.2f\\n\", n - u }' "
-        f"> {MARKS}-clock\n"
-        f'date -s "@$(( $(date +%s) + {seconds} ))"'
-    )
+            return type(fault).__name__.lower()
+        case _:
+            assert_never(fault)

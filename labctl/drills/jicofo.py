@@ -6,17 +6,17 @@ its source and may change, so patterns go by the words.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from labctl.core.waiting import Patience
 from labctl.drills.model import Mark
-from labctl.waiting import whole
+from labctl.node.jicofo import LOG, STATS, Stats, parse_stats, render_get
+from labctl.node.script import ShellScript, sectioned
+from labctl.node.sections import Sections
 
-LOG = "/var/log/jitsi/jicofo.log"
 CLOCK = "%Y-%m-%d %H:%M:%S.%f"
 
 _LINE = re.compile(r"^Jicofo (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \w+: (.*)$")
@@ -29,6 +29,12 @@ _PATTERNS = (
         re.compile(rf"(?:{_BRIDGE}.* )?health-check timed out, but will give it another try"),
     ),
     (Mark.HEALTH_FAILED, re.compile(rf"Health check (?:timed out for|failed for): {_BRIDGE}")),
+    (
+        Mark.NO_ALLOCATION,
+        re.compile(
+            r"\[room=(?P<who>[^@\s]+)@.*Failed to allocate a colibri2 endpoint for \S+: Timeout"
+        ),
+    ),
     (
         Mark.RECONNECTING,
         re.compile(r"\[xmpp_connection=(?P<who>[^]\s]+)\].*(?:reconnectingIn|reconnecting in)"),
@@ -43,11 +49,11 @@ _PATTERNS = (
 
 # The size before the figures: what is written while this runs belongs to the next sample.
 _SAMPLE = """
-date '+%Y-%m-%d %H:%M:%S.%6N'
+section clock; date '+%Y-%m-%d %H:%M:%S.%6N'
 size=$(sudo stat -c %s {log} 2>/dev/null || echo 0)
-echo "$size"
-curl -sf --max-time {patient} http://127.0.0.1:8888/stats | tr -d '\\n'
-echo
+section size; echo "$size"
+section stats; {stats}
+section log
 [ "$size" -gt {offset} ] && sudo tail -c +$(( {offset} + 1 )) {log} | head -c $(( size - {offset} ))
 exit 0
 """
@@ -59,30 +65,26 @@ class Sample:
 
     clock: datetime
     size: int
-    stats: Mapping[str, Any] | None
+    stats: Stats | None
     text: str
 
     @property
     def operational(self) -> int | None:
-        """`operational_bridge_count`; None where Jicofo did not answer."""
-        count = (self.stats or {}).get("bridge_selector", {}).get("operational_bridge_count")
-        return count if isinstance(count, int) else None
+        """How many bridges work; None if Jicofo did not answer."""
+        return self.stats.operational if self.stats is not None else None
 
 
-def render_sample(*, offset: int) -> str:
-    """The command whose output `parse_sample` reads; `offset` bytes of the log are known."""
-    return _SAMPLE.format(log=LOG, offset=offset, patient=whole(2))
+def render_sample(*, offset: int, patience: Patience) -> ShellScript:
+    """The script whose answer `parse_sample` reads; `offset` bytes of the log are known."""
+    stats = render_get(STATS, patience=patience, seconds=2)
+    return sectioned(_SAMPLE.format(log=LOG, offset=offset, stats=stats))
 
 
-def parse_sample(output: str) -> Sample:
-    """ValueError where the output is not one."""
-    clock, size, stats, *rest = output.split("\n", 3)
-    try:
-        figures = json.loads(stats) if stats.strip() else None
-    except ValueError:
-        figures = None
-    text = rest[0] if rest else ""
-    return Sample(datetime.strptime(clock.strip(), CLOCK), int(size), figures, text)
+def parse_sample(sections: Sections) -> Sample:
+    """ValueError if the answer is not a sample."""
+    clock = datetime.strptime(sections.text("clock").strip(), CLOCK)
+    stats = parse_stats(sections.text("stats"))
+    return Sample(clock, int(sections.text("size")), stats, sections.text("log"))
 
 
 def parse_marks(text: str) -> Iterator[tuple[datetime, Mark, str, str]]:

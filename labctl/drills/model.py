@@ -1,13 +1,15 @@
-"""What a drill is: data.  What can be seen, what is expected, and what comes out of it."""
+"""What a drill is: data.  What can be seen, what is expected, and what is done."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from labctl.capabilities import Ability
+from labctl.core.waiting import Patience
 from labctl.drills.faults import Fault
-from labctl.waiting import scaled
+from labctl.providers.base import Ability
+from labctl.report.drill import DrillVerdict
+from labctl.topology.versions import Versions
 
 
 class Mark(StrEnum):
@@ -21,12 +23,26 @@ class Mark(StrEnum):
     """A participant's stream ended, or it was put out of the room."""
     HEARD = "heard"
     """A participant got the message that somebody said after the fault."""
+    SOUND_STOPPED = "sound stopped"
+    """A participant got no sound of somebody's for a second and more."""
+    SOUND_GONE = "no sound for 3 s"
+    """It stopped for longer than a machine without a free processor makes it stop by itself."""
+    SOUND_BACK = "sound is back"
+    """And hears everybody again, for a second at least."""
+    PICTURE_STOPPED = "picture stopped"
+    PICTURE_BACK = "picture is back"
+    LOSSY = "packets of sound are lost"
+    NO_WAY = "the bridge does not answer"
+    """A participant's own ICE or DTLS says so; the detail has address, port and stage."""
     NEWCOMER_IN = "newcomer in"
-    """Somebody who came after the fault is in the conference and, where one is due, invited."""
+    """Somebody who came after the fault is in the conference and, where one is due, invited, and
+    hears the others."""
     NEWCOMER_OUT = "newcomer out"
-    """Somebody who came after the fault could not join, or was not invited."""
+    """Somebody who came after the fault could not join, was not invited, or heard nothing."""
     BRIDGE_LOST = "lost by Jicofo"
     BRIDGE_ADDED = "joined the brewery"
+    JOINED = "joined by its own account"
+    """Jicofo takes a process that comes back under a dead session's nick for that session."""
     HEALTH_RETRY = "health check timed out once"
     HEALTH_FAILED = "health check failed"
     RECONNECTING = "Jicofo reconnects"
@@ -34,6 +50,7 @@ class Mark(StrEnum):
     ENDED = "conference ended by Jicofo"
     GAVE_UP = "conference given up by Jicofo"
     """Ended because Jicofo's own connection was lost and could not be resumed."""
+    NO_ALLOCATION = "a bridge did not answer Jicofo within 15 s"
     FEWER = "fewer operational bridges"
     NONE_LEFT = "no operational bridge"
     ALL_BACK = "all bridges operational"
@@ -44,6 +61,7 @@ class Who(StrEnum):
     """Whose marks an expectation is about."""
 
     CALL = "participants of the call"
+    VIEWERS = "participants with a picture"
     OTHERS = "participants of other calls"
     VISITORS = "visitors of the call"
     NEWCOMERS = "newcomers"
@@ -52,21 +70,13 @@ class Who(StrEnum):
     JICOFO = "Jicofo"
 
 
-class Verdict(StrEnum):
-    """How a drill, or one expectation, came out."""
-
-    EXPECTED = "as expected"
-    BETTER = "better than upstream used to be"
-    WORSE = "worse"
-    SKIPPED = "skipped"
-
-
 class Where(StrEnum):
     """What a fault hits, before it is known which node that is."""
 
     IN_USE = "the bridge in use"
     IDLE = "an idle bridge"
     OWN = "the JMS's own bridge"
+    PAIR = "the bridge in use and another one"
     OTHERS = "all other bridges"
     ALL = "all bridges"
     VNODE = "the vnode in use"
@@ -79,6 +89,7 @@ class Need(StrEnum):
     """What a drill needs of the lab or its provider."""
 
     TWO_BRIDGES = "two bridges"
+    THREE_BRIDGES = "three bridges"
     FAR_BRIDGE = "a bridge on a node of its own"
     VNODE = "a vnode"
     TWO_VNODES = "two vnodes"
@@ -95,13 +106,15 @@ class Probe(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One thing that today's upstream does after a fault, in seconds since the act.
+    """One thing that upstream does after a fault, in seconds since the act.
 
     Seen between `earliest` and `within` by everybody meant: as expected.  Seen earlier: `early`.
     `within` is scaled by the lab's patience, `earliest` is the protocol's and is not.
     Seen later or not at all: `otherwise`.  `within=None` means never: seen after `earliest` is
     `otherwise`.  With `only_if` it is judged only where that mark was seen in the same act, for
-    what upstream does or does not do by chance.
+    what upstream does or does not do by chance; with `unless` only where that one was not.  With
+    `cause` seconds count from that mark of what was hit (how long a bridge takes to start says
+    nothing about what Jicofo does then).  `versions` says which packages do so; None is all.
     """
 
     says: str
@@ -109,9 +122,26 @@ class Expectation:
     mark: Mark
     within: float | None
     earliest: float = 0.0
-    otherwise: Verdict = Verdict.WORSE
-    early: Verdict = Verdict.BETTER
+    otherwise: DrillVerdict = DrillVerdict.WORSE
+    early: DrillVerdict = DrillVerdict.BETTER
     only_if: Mark | None = None
+    unless: Mark | None = None
+    cause: Mark | None = None
+    versions: Versions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RaceOutcome:
+    """One of several ways in which a race ends, all of them right.
+
+    It is the one whose `first` mark of what was hit is seen before those of the others.  `weak`
+    is the one in which the drill's weakness shows.
+    """
+
+    says: str
+    first: Mark
+    expects: tuple[Expectation, ...]
+    weak: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +157,7 @@ class Try:
 class Act:
     """One step: a fault (or its end), what is tried meanwhile and what is expected.
 
+    Where a race decides what happens, `outcomes` are the ways in which it may end.
     Watching ends `quiet` seconds after everything expected was seen and tried, at the latest
     when the last `within` has passed.
     """
@@ -136,12 +167,23 @@ class Act:
     expects: tuple[Expectation, ...]
     tries: tuple[Try, ...] = ()
     quiet: float = 0.5
+    outcomes: tuple[RaceOutcome, ...] = ()
 
     @property
-    def longest(self) -> float:
+    def possible(self) -> tuple[Expectation, ...]:
+        """Everything that is expected in any outcome."""
+        return (*self.expects, *(each for one in self.outcomes for each in one.expects))
+
+    def longest(self, patience: Patience) -> float:
         """Seconds after which everything is decided."""
-        bounds = [scaled(each.within) for each in self.expects if each.within is not None]
+        bounds = [patience.scaled(self._bound(each)) for each in self.possible]
         return max([0.0, *bounds, *(each.at for each in self.tries)]) + self.quiet
+
+    def _bound(self, expectation: Expectation) -> float:
+        """Seconds since the act: where a cause comes first, when that is due and then as long."""
+        causes = (each for each in self.possible if each.mark is expectation.cause)
+        before = max((each.within or 0.0 for each in causes), default=0.0)
+        return before + (expectation.within or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,55 +199,10 @@ class Drill:
     """What the original packages do today, in words, with its source."""
     acts: tuple[Act, ...]
     budget: float
-    """Seconds for all of it, the way back to a healthy lab included."""
+    """Seconds for all of it, without the way back to a healthy lab."""
     weakness: str | None = None
     place: Where | None = Where.IN_USE
     """Where the call must be before the first act; None: no call at all."""
     people: int = 3
     visitors: int = 0
     needs: tuple[Need, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Something that was seen: `at` seconds since the beginning of act `act` (from 0)."""
-
-    act: int
-    at: float
-    who: Who
-    subject: str
-    mark: Mark
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """How one expectation came out, in words."""
-
-    act: int
-    says: str
-    verdict: Verdict
-    seen: str
-
-
-@dataclass(frozen=True, slots=True)
-class DrillResult:
-    """What a drill showed.  `left` says what is wrong with the lab afterwards, if anything."""
-
-    drill: Drill
-    verdict: Verdict
-    seconds: float
-    reason: str = ""
-    began: float = 0.0
-    """Seconds since 1970 when it was begun, by the clock of the machine that runs labctl."""
-    hit: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    moments: tuple[Moment, ...] = ()
-    people: tuple[tuple[Who, str], ...] = ()
-    """Participants by part and name, those included to whom nothing happened."""
-    healthy_after: float | None = None
-    repaired: str = ""
-    left: str = ""
-    stand_ins: tuple[str, ...] = ()
-    patience: float = 1.0
-    """By how much every bound and the budget were longer, for a lab of slow machines."""

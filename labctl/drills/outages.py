@@ -6,18 +6,25 @@ What upstream does was seen with the original packages (Jicofo 7ebb13d, JVB a29d
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from labctl.drills.expect import (
+    BACK_SOON,
     CALL_STAYS,
     HEALTH,
     MOVED,
+    NO_SOUND,
     NOT_MOVED,
-    OTHERS_STAY,
+    SOUND_STAYS,
     STAYS_IN_BREWERY,
     STREAMS_STAY,
     TERMINATED,
     back,
+    ended,
+    sound_again,
+    unnoticed,
 )
-from labctl.drills.faults import Hang, Partition, Squeeze, Undo, Way
+from labctl.drills.faults import Hang, Partition, Squeeze, Way
 from labctl.drills.model import Act, Drill, Expectation, Mark, Need, Probe, Try, Where, Who
 
 HUNG = Drill(
@@ -33,26 +40,20 @@ HUNG = Drill(
     needs=(Need.TWO_BRIDGES,),
     budget=170,
     acts=(
-        Act(
-            Hang(),
-            Where.IN_USE,
-            (
+        replace(
+            unnoticed(
+                Hang(),
                 *HEALTH,
                 *NOT_MOVED,
+                *NO_SOUND,
                 Expectation("new calls avoid it", Who.NEWCOMERS, Mark.NEWCOMER_IN, within=65.0),
-                STREAMS_STAY,
-                OTHERS_STAY,
             ),
             tries=(Try(Probe.NEW_CALL, 30.0, late=True),),
             quiet=2.0,
         ),
-        Act(
-            Undo(Hang()),
-            Where.IN_USE,
-            (back(90.0, "it counts again at a good check, a minute after the failed one"),),
-        ),
+        ended(Hang(), back(90.0, "it counts again at a good check, a minute after the failed one")),
     ),
-)  # fmt: skip
+)
 
 
 NOT_MOVED_AWAY = (
@@ -73,17 +74,10 @@ CUT_OFF = Drill(
     needs=(Need.FAR_BRIDGE, Need.TWO_BRIDGES),
     budget=200,
     acts=(
-        Act(
-            Partition(),
-            Where.IN_USE,
-            (*HEALTH, *NOT_MOVED, STAYS_IN_BREWERY, STREAMS_STAY, OTHERS_STAY),
-            quiet=2.0,
+        replace(
+            unnoticed(Partition(), *HEALTH, *NOT_MOVED, *NO_SOUND, STAYS_IN_BREWERY), quiet=2.0
         ),
-        Act(
-            Undo(Partition()),
-            Where.IN_USE,
-            (back(110.0, "it counts again some time after healing"),),
-        ),
+        ended(Partition(), back(110.0, "it counts again some time after healing")),
     ),
 )
 
@@ -104,18 +98,13 @@ CUT_OFF_IDLE = Drill(
         Act(
             Partition(),
             Where.IDLE,
-            (
-                *HEALTH,
-                STAYS_IN_BREWERY,
-                CALL_STAYS,
-                STREAMS_STAY,
-            ),
+            (*HEALTH, STAYS_IN_BREWERY, CALL_STAYS, SOUND_STAYS, STREAMS_STAY),
             quiet=2.0,
         ),
-        Act(
-            Undo(Partition()),
-            Where.IDLE,
-            (back(75.0, "it is operational again within about a minute"),),
+        ended(
+            Partition(),
+            back(75.0, "it is operational again within about a minute"),
+            where=Where.IDLE,
         ),
     ),
 )
@@ -132,19 +121,17 @@ CUT_OFF_ONE_WAY = Drill(
     needs=(Need.FAR_BRIDGE, Need.TWO_BRIDGES),
     budget=150,
     acts=(
-        Act(
-            Partition(Way.OUT),
-            Where.IN_USE,
-            (HEALTH[0], *NOT_MOVED, STAYS_IN_BREWERY, STREAMS_STAY, OTHERS_STAY),
+        replace(
+            unnoticed(Partition(Way.OUT), HEALTH[0], *NOT_MOVED, *NO_SOUND, STAYS_IN_BREWERY),
             quiet=1.0,
         ),
-        Act(
-            Undo(Partition(Way.OUT)),
-            Where.IN_USE,
-            (
+        replace(
+            ended(
+                Partition(Way.OUT),
                 Expectation("it stays operational", Who.JICOFO, Mark.FEWER, within=None),
                 CALL_STAYS,
                 STREAMS_STAY,
+                sound_again(15.0, "and its call has sound again"),
             ),
             quiet=22.0,
         ),
@@ -162,14 +149,12 @@ SQUEEZED = Drill(
     needs=(Need.TWO_BRIDGES,),
     budget=60,
     acts=(
-        Act(
-            Squeeze(),
-            Where.IN_USE,
-            (
+        replace(
+            unnoticed(
+                Squeeze(),
                 TERMINATED,
                 MOVED,
-                STREAMS_STAY,
-                OTHERS_STAY,
+                *BACK_SOON,
                 Expectation(
                     "it does not come back under that limit", Who.HIT, Mark.BRIDGE_ADDED,
                     within=None,
@@ -177,15 +162,13 @@ SQUEEZED = Drill(
             ),
             quiet=5.0,
         ),
-        Act(
-            Undo(Squeeze()),
-            Where.IN_USE,
-            (
-                Expectation(
-                    "it is back in the brewery with its memory", Who.HIT, Mark.BRIDGE_ADDED,
-                    within=15.0,
-                ),
+        ended(
+            Squeeze(),
+            Expectation(
+                "it is back in the brewery with its memory", Who.HIT, Mark.BRIDGE_ADDED,
+                within=20.0,
             ),
+            SOUND_STAYS,
         ),
     ),
 )  # fmt: skip

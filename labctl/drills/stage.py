@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from typing import Literal, assert_never
 
+from labctl.core.errors import LabError
+from labctl.core.waiting import wait_until
 from labctl.crowd import Kind, Options, Target
+from labctl.crowd.media import MediaKind, MediaOptions
 from labctl.crowd.sync import SyncCrowd, SyncParticipant, crowd_in
+from labctl.drills.answering import wait_answering
 from labctl.drills.faults import (
     BRIDGE_UNIT,
     Fault,
@@ -19,21 +21,31 @@ from labctl.drills.faults import (
     Start,
     Stop,
     describe,
-    render_fault,
-    render_undo,
 )
-from labctl.drills.journal import Entry, Journal, run_entry
+from labctl.drills.journal import Journal, UndoEntry, run_entry
 from labctl.drills.model import Where
-from labctl.errors import LabError
-from labctl.model import Role, Topology
-from labctl.ssh import run_on
-from labctl.waiting import Deadline, scaled, wait_until, whole
-from labctl.workdir import Workdir
+from labctl.drills.scripts import render_fault, render_undo
+from labctl.node import jicofo
+from labctl.node.reach import reach
+from labctl.node.script import ShellScript
+from labctl.node.seam import on_all
+from labctl.topology.lab import Lab
+from labctl.topology.model import Topology
+from labctl.topology.roles import JICOFO, NGINX, PROSODY
+from labctl.topology.units import UnitFacts
 
 JOIN_SECONDS = 15.0
+MEDIA_SECONDS = 20.0
+SOUND = MediaKind.AUDIO
+PICTURES = 2
+"""How many of a call have a picture as well: enough to see whether it comes back."""
 FAULT_SECONDS = 40.0
 TRIES = 4
 """Calls to start before unwanted bridges are stopped to get one where it is wanted."""
+
+
+BridgePlace = Literal[Where.OWN, Where.IN_USE, Where.PAIR, Where.OTHERS, Where.IDLE, Where.ALL]
+"""Places that are bridges."""
 
 
 class NoSuchPlaceError(LabError):
@@ -52,11 +64,10 @@ class Call:
 
 
 @dataclass(slots=True)
-class Stage:
+class DrillStage:
     """A lab, its journal, and the calls that a drill has started."""
 
-    workdir: Workdir
-    topology: Topology
+    lab: Lab
     journal: Journal
     stack: ExitStack
     target: Target
@@ -69,52 +80,65 @@ class Stage:
         """Make a fault on each spot, all at the same time; its undo is on disk before."""
         for spot in spots:
             what = f"{describe(fault)}: {spot.name}"
-            self.journal.add(Entry(spot.node, what, render_undo(fault, spot)))
+            self.journal.add(UndoEntry(spot.node, what, render_undo(fault, spot)))
 
-        def one(spot: Spot) -> None:
-            script = render_fault(fault, spot, host=self.topology.host_address)
-            run_on(self.workdir, spot.node, script, sudo=True, timeout=FAULT_SECONDS)
+        by_name = {spot.name: spot for spot in spots}
 
-        with ThreadPoolExecutor(max(1, len(spots))) as pool:
-            list(pool.map(one, spots))
+        def one(name: str) -> None:
+            spot = by_name[name]
+            script = render_fault(fault, spot, host=self.lab.topology.host_address)
+            nodes = reach(self.lab)
+            nodes.run(spot.node, ShellScript(script), sudo=True, seconds=FAULT_SECONDS)
+
+        on_all(by_name, one)
 
     def undo(self) -> None:
         """End every fault that was made.  Errors: LabError of the first that could not be."""
-        self.journal.settle(lambda entry: run_entry(self.workdir, entry))
+        self.journal.settle(lambda entry: run_entry(self.lab, entry))
 
     # Places.
 
     def spots(self, where: Where) -> tuple[Spot, ...]:
         """What `where` stands for now.  Errors: NoSuchPlaceError."""
-        jms = self.topology.jms.name
         match where:
             case Where.PROSODY:
-                return (Spot(jms, "prosody.service", "prosody"),)
+                return (self._jms_spot(PROSODY),)
             case Where.JICOFO:
-                return (Spot(jms, "jicofo.service", "jicofo"),)
+                return (self._jms_spot(JICOFO),)
             case Where.NGINX:
-                return (Spot(jms, "nginx.service", "nginx"),)
+                return (self._jms_spot(NGINX),)
             case Where.VNODE:
                 return (self._vnode_spot(),)
-        return tuple(self._bridge_spot(nick) for nick in self._nicks(where))
+            case Where.OWN | Where.IN_USE | Where.PAIR | Where.OTHERS | Where.IDLE | Where.ALL:
+                return tuple(self._bridge_spot(nick) for nick in self._nicks(where))
+            case _:
+                assert_never(where)
 
-    def _nicks(self, where: Where) -> tuple[str, ...]:
-        bridges = self.topology.bridges
+    def _jms_spot(self, unit: UnitFacts) -> Spot:
+        return Spot(self.lab.topology.jms.name, unit.name, unit.stem)
+
+    def _nicks(self, where: BridgePlace) -> tuple[str, ...]:
+        bridges = self.lab.topology.bridges
         used = self.call.bridges if self.call is not None else frozenset[str]()
         match where:
             case Where.OWN:
-                return (str(self.topology.jms.bridge),)
+                return (str(self.lab.topology.jms.bridge),)
             case Where.IN_USE:
                 return tuple(nick for nick in bridges if nick in used)[:1]
+            case Where.PAIR:
+                return tuple(sorted(bridges, key=lambda nick: nick not in used))[:2]
             case Where.OTHERS:
                 return tuple(nick for nick in bridges if nick not in used)
             case Where.IDLE:
                 return (self._make_idle(used),)
-        return bridges
+            case Where.ALL:
+                return bridges
+            case _:
+                assert_never(where)
 
     def _make_idle(self, used: frozenset[str]) -> str:
         """A bridge on a node of its own without a call; other calls that are on it end."""
-        idle = next((nick for nick in far_bridges(self.topology) if nick not in used), None)
+        idle = next((nick for nick in far_bridges(self.lab.topology) if nick not in used), None)
         if idle is None:
             raise NoSuchPlaceError("Every bridge on a node of its own is in use.")
         for other in [each for each in self.others if idle in each.bridges]:
@@ -123,12 +147,12 @@ class Stage:
         return idle
 
     def _bridge_spot(self, nick: str) -> Spot:
-        node = next(node for node in self.topology.nodes if node.bridge == nick)
+        node = next(node for node in self.lab.topology.nodes if node.bridge == nick)
         return Spot(node.name, BRIDGE_UNIT, nick)
 
     def _vnode_spot(self) -> Spot:
         name = self.call.vnode if self.call is not None else None
-        for vnode, node in self.topology.vnode_nodes():
+        for vnode, node in self.lab.topology.vnode_nodes():
             if vnode.name == name:
                 return Spot(node.name, vnode.unit, vnode.name, ports=(5269, vnode.s2s_port))
         raise NoSuchPlaceError(f"The visitors are on '{name}', which the lab does not have.")
@@ -151,6 +175,7 @@ class Stage:
         self.call = call
         if visitors:
             self._add_visitors(call, visitors)
+        call.crowd.wait_media(deadline=MEDIA_SECONDS)
         return call
 
     def place_bystanders(self, people: int) -> None:
@@ -163,30 +188,25 @@ class Stage:
             if call.bridges & self.call.bridges:
                 call.crowd.leave()
             else:
+                call.crowd.wait_media(deadline=MEDIA_SECONDS)
                 self.others.append(call)
+
+    def options(self, kind: MediaKind, *, visitor: bool = False) -> Options:
+        """For participants with media, who call the lab's bridges by their nicks."""
+        media = MediaOptions.of(self.lab.topology, kind)
+        return Options(want_visitor=visitor, media=media)
 
     def new_room(self) -> str:
         return f"drill-{secrets.token_hex(4)}"
 
     def bridges_of(self, room: str) -> frozenset[str]:
-        """Nicks of the bridges that a conference is on, from Jicofo's /debug/conference."""
-        path = quote(f"/debug/conference/{self.target.room_jid(room, None)}", safe="/@.")
-        command = f"curl -sf --max-time {whole(5)} http://127.0.0.1:8888{path}"
-        result = run_on(self.workdir, self.topology.jms.name, command, timeout=15, check=False)
-        try:
-            manager = json.loads(result.output)["colibri_session_manager"]
-            return frozenset(manager["sessions"])
-        except (ValueError, KeyError, TypeError):
-            return frozenset()
+        """Nicks of the bridges that a conference is on, as Jicofo has it."""
+        return frozenset(jicofo.read_conference(self.lab, self.target.room_jid(room, None)))
 
     def operational(self) -> int:
-        """Jicofo's `operational_bridge_count`; -1 where it does not answer."""
-        command = f"curl -sf --max-time {whole(5)} http://127.0.0.1:8888/stats"
-        result = run_on(self.workdir, self.topology.jms.name, command, timeout=15, check=False)
-        try:
-            return int(json.loads(result.output)["bridge_selector"]["operational_bridge_count"])
-        except (ValueError, KeyError, TypeError):
-            return -1
+        """How many bridges work, as Jicofo has it; -1 where it does not answer."""
+        stats = jicofo.read_stats(self.lab)
+        return -1 if stats is None or stats.operational is None else stats.operational
 
     def wait_operational(self, count: int, *, seconds: float) -> None:
         """Errors: LabError when Jicofo does not have so many operational bridges in time."""
@@ -197,32 +217,51 @@ class Stage:
             seen = self.operational()
             return seen == count
 
-        if not wait_until(right, deadline=Deadline.after(seconds), interval=0.2):
+        if not wait_until(right, deadline=self.lab.patience.deadline(seconds), interval=0.2):
+            waited = self.lab.patience.scaled(seconds)
             raise LabError(
-                f"Jicofo has {seen} operational bridges after {scaled(seconds):.0f} s, not {count}."
+                f"Jicofo has {seen} operational bridges after {waited:.0f} s, not {count}."
             )
 
-    def start_call(self, people: int) -> Call:
+    def start_call(
+        self, people: int, *, pictures: int = PICTURES, sounds: int | None = None
+    ) -> Call:
+        """A call of so many, of whom `sounds` have sound (all where it is None), and of these
+        `pictures` a picture as well.  Errors: LabError where it does not come to be.
+        """
+        heard = people if sounds is None else min(sounds, people)
+        seen = min(pictures, heard)
+        parts = (
+            (seen, self.options(MediaKind.BOTH)),
+            (heard - seen, self.options(SOUND)),
+            (people - heard, Options()),
+        )
         crowd = self.stack.enter_context(crowd_in(self.target, self.new_room()))
-        joined = crowd.join(people, deadline=JOIN_SECONDS)
+        joined: list[SyncParticipant] = []
+        for count, options in parts:
+            if count:
+                joined += crowd.join(count, deadline=JOIN_SECONDS, options=options)
         crowd.wait_for(Kind.ACCEPTED, deadline=JOIN_SECONDS)
         return Call(crowd, self.bridges_of(crowd.room), tuple(joined))
 
     def _force_call(self, people: int, *, wanted: Collection[str]) -> Call:
-        spots = [self._bridge_spot(nick) for nick in self.topology.bridges if nick not in wanted]
-        # Moved or ended by what follows, so nothing can be said about these any more.
+        bridges = self.lab.topology.bridges
+        spots = [self._bridge_spot(nick) for nick in bridges if nick not in wanted]
+        # Moved or ended by what follows, so nothing more can be said about these.
         for other in self.others:
             other.crowd.leave()
         self.others.clear()
+        wait_answering(self.lab, Stop(), spots)
         self.hit(Stop(), spots)
-        self.wait_operational(len(self.topology.bridges) - len(spots), seconds=15)
+        self.wait_operational(len(bridges) - len(spots), seconds=15)
         call = self.start_call(people)
         self.hit(Start(), spots)
-        self.wait_operational(len(self.topology.bridges), seconds=30)
+        self.wait_operational(len(bridges), seconds=30)
         return call
 
     def _add_visitors(self, call: Call, count: int) -> None:
-        found = call.crowd.join(count, deadline=JOIN_SECONDS, options=Options(want_visitor=True))
+        options = self.options(SOUND, visitor=True)
+        found = call.crowd.join(count, deadline=JOIN_SECONDS, options=options)
         for visitor in found:
             visitor.wait_for(Kind.ACCEPTED, deadline=JOIN_SECONDS)
         call.visitors = tuple(found)
@@ -231,15 +270,23 @@ class Stage:
 
 def far_bridges(topology: Topology) -> tuple[str, ...]:
     """Bridges that are alone on their node: those that a partition can cut off."""
-    return tuple(
-        node.bridge for node in topology.nodes if node.bridge and node.role is not Role.JMS
-    )
+    jms = topology.jms
+    return tuple(node.bridge for node in topology.nodes if node.bridge and node is not jms)
 
 
 def wanted_bridges(topology: Topology, place: Where) -> tuple[str, ...]:
     """Where a call must be for a drill whose call is placed at `place`."""
-    if place is Where.OWN:
-        return (str(topology.jms.bridge),)
-    if place is Where.IN_USE:
-        return far_bridges(topology) or topology.bridges
-    return topology.bridges
+    match place:
+        case Where.OWN:
+            return (str(topology.jms.bridge),)
+        case Where.IN_USE:
+            return far_bridges(topology) or topology.bridges
+        case Where.ALL:
+            return topology.bridges
+        case (
+            Where.IDLE | Where.PAIR | Where.OTHERS | Where.VNODE | Where.PROSODY | Where.JICOFO
+            | Where.NGINX
+        ):  # fmt: skip
+            raise NoSuchPlaceError(f"A call cannot be placed at '{place}'.")
+        case _:
+            assert_never(place)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 
+from labctl.core.crowding import crowding_of, processors, read_wanting
+from labctl.core.errors import LabError
 from labctl.crowd import Event, Kind
 from labctl.drills.jicofo import Sample, parse_marks, parse_sample, render_sample
 from labctl.drills.model import Mark, Who
-from labctl.errors import LabError
-from labctl.model import Topology
-from labctl.ssh import run_on
-from labctl.workdir import Workdir
+from labctl.node.reach import reach
+from labctl.topology.lab import Lab
 
 INTERVAL = 0.4
 """Seconds between two questions to the JMS; log lines carry their own, finer times."""
@@ -28,6 +29,7 @@ KINDS = {
     Kind.REINVITED: Mark.REINVITED,
     Kind.LOST: Mark.LOST,
     Kind.REMOVED: Mark.LOST,
+    Kind.MEDIA_FAILED: Mark.NO_WAY,
 }
 
 
@@ -69,16 +71,15 @@ class NodeClock:
 class Watcher:
     """Asks the JMS again and again in a thread of its own; what it saw is in `seen`."""
 
-    def __init__(
-        self, workdir: Workdir, topology: Topology, *, on_seen: Callable[[Seen], None]
-    ) -> None:
-        self._workdir, self._topology, self._on_seen = workdir, topology, on_seen
+    def __init__(self, lab: Lab, *, on_seen: Callable[[Seen], None]) -> None:
+        self._lab, self._on_seen = lab, on_seen
         self._clock = NodeClock()
         self._offset = 0
         self._rest = ""
         self._operational: int | None = None
         self._silent = False
         self._over = threading.Event()
+        self._wanting: list[float] = []
         self._thread = threading.Thread(target=self._loop, name="drill-watch", daemon=True)
         self.seen: list[Seen] = []
 
@@ -93,8 +94,17 @@ class Watcher:
         self._over.set()
         self._thread.join()
 
+    @property
+    def crowding(self) -> float:
+        """How many times longer things took on this machine meanwhile (labctl.core.crowding)."""
+        if not self._wanting:
+            return 1.0
+        return crowding_of(sum(self._wanting) / len(self._wanting), processors=processors())
+
     def _loop(self) -> None:
         while not self._over.wait(INTERVAL):
+            with suppress(OSError, ValueError):  # not Linux's, or kept from us
+                self._wanting.append(read_wanting())
             try:
                 at, sample = self._ask(offset=self._offset)
             except (LabError, ValueError) as error:
@@ -105,9 +115,9 @@ class Watcher:
 
     def _ask(self, *, offset: int) -> tuple[float, Sample]:
         asked = time.monotonic()
-        command = render_sample(offset=offset)
-        result = run_on(self._workdir, self._topology.jms.name, command, timeout=8, check=False)
-        sample = parse_sample(result.output)
+        script = render_sample(offset=offset, patience=self._lab.patience)
+        jms = self._lab.topology.jms.name
+        sample = parse_sample(reach(self._lab).run(jms, script, seconds=8, check=False).sections)
         answered = time.monotonic()
         self._clock.learn(sample.clock, asked=asked, answered=answered)
         return answered, sample
@@ -123,7 +133,7 @@ class Watcher:
     def _take_count(self, at: float, count: int | None) -> None:
         if count is None or count == self._operational:
             return
-        total = len(self._topology.bridges)
+        total = len(self._lab.topology.bridges)
         before, self._operational = self._operational, count
         if count == total:
             mark = Mark.ALL_BACK
@@ -150,8 +160,17 @@ def marks_of(events: Iterable[Event], *, who: Who, subject: str, said: str = "")
     found = []
     for event in events:
         if mark := KINDS.get(event.kind):
-            detail = event.details.get("reason", "")
+            detail = _detail(event)
             found.append(Seen(event.at, who, subject, mark, detail))
         elif said and event.kind is Kind.MESSAGE and event.details.get("body") == said:
             found.append(Seen(event.at, who, subject, Mark.HEARD))
     return found
+
+
+def _detail(event: Event) -> str:
+    """Why, and for media also where and at which stage."""
+    reason = event.details.get("reason", "")
+    if event.kind is not Kind.MEDIA_FAILED:
+        return reason
+    address, port = event.details.get("address", ""), event.details.get("port", "")
+    return f"{event.details.get('bridge', '')} {address}:{port} {reason}".strip()

@@ -1,22 +1,22 @@
-"""The gate: one candidate set of packages, perhaps against a baseline, and a yes or a no.
+"""The gate: says yes or no to a candidate set of packages, alone or compared with a baseline.
 
-`side` tries one set in a lab of its own, `compare` holds what came of it against what is wanted
-(and against the baseline), `report` renders.  Only `side` and `blame` touch a lab.
-"""
+`side` tries one set in a lab of its own, `compare` compares the result with what is wanted (and
+with the baseline), `report` renders.  Only `side` and `blame` touch a lab."""
 
-from labctl.gate.compare import judge
-from labctl.gate.model import Finding, Gate, Severity, Side, Word
+from labctl.gate.compare import judge_gate
+from labctl.gate.model import Gate, GateFinding, GateVerdict, Severity, Side
 from labctl.gate.report import render_junit, render_text
-from labctl.gate.run import Plan, run_gate
+from labctl.gate.run import GatePlan, GateRun, run_gate
 
 __all__ = [
-    "Finding",
     "Gate",
-    "Plan",
+    "GateFinding",
+    "GatePlan",
+    "GateRun",
+    "GateVerdict",
     "Severity",
     "Side",
-    "Word",
-    "judge",
+    "judge_gate",
     "render_junit",
     "render_text",
     "run_gate",

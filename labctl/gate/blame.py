@@ -1,59 +1,47 @@
-"""Which package it was, when nodes run and do not get ready: one that starts and dies, say."""
+"""Which package is to blame if nodes run but do not become ready: one that starts and dies, say."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from labctl.errors import LabError
+from labctl.core.errors import LabError
 from labctl.gate.model import Trouble
-from labctl.model import Node, Topology
-from labctl.ready import NodeState, judge, probe_all
-from labctl.ssh import run_on
-from labctl.workdir import Workdir
+from labctl.node.reach import reach
+from labctl.node.script import ShellScript
+from labctl.ready import NodeState, judge_signals, probe_all
+from labctl.ready.probe import UnitState
+from labctl.topology.lab import Lab
+from labctl.topology.model import Node, Topology
+from labctl.topology.roles import all_units, prosody_units, units_of
+from labctl.topology.units import UnitFacts
 
 EVIDENCE_LINES = 12
-
-PROSODY, WEB = "jitsi-meet-prosody", "jitsi-meet-web-config"
-# unit -> package whose files decide whether it runs, and its own log on the node.
-UNITS: Mapping[str, tuple[str, str]] = {
-    "jicofo.service": ("jicofo", "/var/log/jitsi/jicofo.log"),
-    "jitsi-videobridge2.service": ("jitsi-videobridge2", "/var/log/jitsi/jvb.log"),
-    "prosody.service": (PROSODY, "/var/log/prosody/prosody.err"),
-    "nginx.service": (WEB, "/var/log/nginx/error.log"),
-}
-# Ports that nobody listens on although the unit says that it runs (Jicofo's init script does not
-# notice that Java has died: facts of its package).
-PORTS: Mapping[int, str] = {
-    8888: "jicofo.service",
-    5222: "prosody.service",
-    5280: "prosody.service",
-    443: "nginx.service",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A unit that is not as it should be: of which node and package, and what was seen."""
+    """A unit that does not work: its node, its package, and what was seen."""
 
     node: str
     unit: str
     package: str
     log: str
     seen: str
+    ended: bool = True
+    """It had begun and went wrong.  What was not reached may only wait for what did."""
 
 
-def find_trouble(workdir: Workdir, topology: Topology, *, phase: str, error: LabError) -> Trouble:
-    """The trouble behind an `up` that failed after its machines had started."""
-    states = probe_all(workdir, topology.nodes)
+def find_trouble(lab: Lab, *, phase: str, error: LabError) -> Trouble:
+    """What went wrong in an `up` that failed after its machines had started."""
+    states = probe_all(lab, lab.topology.nodes)
     silent = [f"node '{name}': {state.error}" for name, state in states.items() if state.error]
     if silent:
         return Trouble(phase, error.message, packages=False, evidence=tuple(silent))
-    found = suspects(topology, states)
+    found = suspects(lab.topology, states)
     if not found:
-        missing = [f"{s.name}: {s.seen}" for s in judge(topology, states) if not s.ok]
-        evidence = tuple(missing) or ("every unit runs and every port answers now",)
+        missing = [f"{s.name}: {s.seen}" for s in judge_signals(lab.topology, states) if not s.ok]
+        evidence = tuple(missing) or ("now every unit runs and every port answers",)
         return Trouble(phase, error.message, packages=True, evidence=evidence, hint=error.hint)
     first = found[0]
     evidence = tuple(f"{each.node}: {each.unit} {each.seen}" for each in found)
@@ -62,61 +50,64 @@ def find_trouble(workdir: Workdir, topology: Topology, *, phase: str, error: Lab
         error.message,
         packages=True,
         package=first.package,
-        evidence=(*evidence, *_last_words(workdir, first)),
+        evidence=(*evidence, *_last_words(lab, first)),
         hint=error.hint,
     )
 
 
 def suspects(topology: Topology, states: Mapping[str, NodeState]) -> list[Suspect]:
-    """Units that do not run, that systemd had to start again, or that do not do their work.
+    """Units that do not run, that systemd had to restart, or that do not do their work.
 
-    Those that others wait for come first.
+    Those that ended come before those that are not up: provisioning stops at the first one that
+    ends, and what it had not started yet is not to blame.  Among equals, units that others wait
+    for come first.
     """
-    found: dict[tuple[str, str], Suspect] = {}
+    found: dict[tuple[str, str], tuple[UnitFacts, Suspect]] = {}
     for node in topology.nodes:
-        for each in _of_node(node, states[node.name], jms=node is topology.jms):
-            found.setdefault((each.node, each.unit), each)
-    order = list(UNITS)[2:] + list(UNITS)[:2]
-    return sorted(found.values(), key=lambda each: order.index(_plain(each.unit)))
+        for unit, seen, ended in _of_node(node, states[node.name]):
+            suspect = Suspect(node.name, unit.name, unit.package, unit.error_log, seen, ended)
+            found.setdefault((node.name, unit.name), (unit, suspect))
+    order = list(dict.fromkeys(unit.program for unit in all_units()))
+    ranked = sorted(
+        found.values(), key=lambda pair: (not pair[1].ended, order.index(pair[0].program))
+    )
+    return [suspect for _, suspect in ranked]
 
 
-def _of_node(node: Node, state: NodeState, *, jms: bool) -> Iterator[Suspect]:
-    for unit, seen in state.units.items():
-        if _plain(unit) not in UNITS:
+def _of_node(node: Node, state: NodeState) -> Iterator[tuple[UnitFacts, str, bool]]:
+    units = [unit for unit in units_of(node) if unit.package]
+    for unit in units:
+        seen = state.units.get(unit.name)
+        if seen is None:
             continue
         if seen.active != "active":
-            yield _suspect(node, unit, f"is {seen.active} ({seen.sub})")
+            yield unit, f"is {seen.active} ({seen.sub})", has_ended(seen)
         elif seen.restarts:
-            yield _suspect(node, unit, f"ended and was started again {seen.restarts} times")
+            yield unit, f"ended and was started again {seen.restarts} times", True
     for line in state.failed_modules:
-        unit = "prosody.service" if jms else next(iter(node.vnodes)).unit
-        yield _suspect(node, unit, f"says: {line}")
-    if jms:
-        for port, unit in PORTS.items():
+        yield prosody_units(node)[0], f"says: {line}", True
+    # A unit may say that it runs although nobody listens: Jicofo's init script does not notice
+    # that Java has died (docs/facts/packages.md, 2).
+    for unit in units:
+        for port in () if unit.vnode else unit.signal_ports:
             if port not in state.ports:
-                yield _suspect(node, unit, f"does not listen on its port {port}")
+                yield unit, f"does not listen on its port {port}", False
 
 
-def _suspect(node: Node, unit: str, seen: str) -> Suspect:
-    package, log = UNITS[_plain(unit)]
-    if "@" in unit:
-        log = f"/var/log/prosody-v{unit.partition('@')[2].partition('.')[0]}/prosody.err"
-    return Suspect(node.name, unit, package, log, seen)
+def has_ended(unit: UnitState) -> bool:
+    """Whether a unit that does not run had begun to, and went wrong."""
+    return unit.active == "failed" or unit.sub == "auto-restart" or unit.restarts > 0
 
 
-def _plain(unit: str) -> str:
-    """`prosody-v@3.service` runs what `prosody.service` runs."""
-    return re.sub(r"^prosody-v@\d+\.service$", "prosody.service", unit)
-
-
-def _last_words(workdir: Workdir, suspect: Suspect) -> list[str]:
+def _last_words(lab: Lab, suspect: Suspect) -> list[str]:
     """The last lines of the unit's own log and of the journal about it."""
     script = (
         f"tail -n {EVIDENCE_LINES} {suspect.log} 2>/dev/null; "
         f"journalctl -b -u {suspect.unit} --no-pager -o cat -n {EVIDENCE_LINES} 2>/dev/null"
     )
     try:
-        output = run_on(workdir, suspect.node, script, sudo=True, timeout=20, check=False).output
+        work = ShellScript(script)
+        output = reach(lab).run(suspect.node, work, sudo=True, seconds=20, check=False).output
     except LabError as error:
         return [f"its log cannot be read: {error.message}"]
     # What starts and dies says the same every time.

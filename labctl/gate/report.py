@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from labctl.gate.certainty import TimingVerdict
+from labctl.gate.groups import group_findings
 from labctl.gate.junit import render_junit
-from labctl.gate.model import Case, Finding, Gate, Outcome, Severity, Side, Trouble
+from labctl.gate.measures import SlopeVerdict
+from labctl.gate.media import render_media
+from labctl.gate.model import CaseOutcome, Gate, GateCase, GateFinding, Severity, Side, Trouble
+from labctl.gate.symptoms import tried_text, upgrade_text
+from labctl.gate.timing import Timing
 
 SHOWN_FAILURES = 8
 SHOWN_EACH = 3
 SHOWN_EVIDENCE = 14
 WIDTH = 110
-CELL = 36
-LABEL = 23
+CELL = 28
+LABEL = 41
 
-MARKS = {Severity.FAIL: "FAIL", Severity.ATTENTION: "look", Severity.INFO: "note"}
+MARKS = {
+    Severity.FAIL: "FAIL",
+    Severity.UNDECIDED: "open",
+    Severity.ATTENTION: "look",
+    Severity.INFO: "note",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the comparison: what, and a cell per side."""
+
+    label: str
+    cells: tuple[str, ...]
+
+
+TOLD_IN_PAIRS = (TimingVerdict.SLOWER, TimingVerdict.FASTER, TimingVerdict.UNCLEAR)
 
 __all__ = ["render_junit", "render_text"]
 
@@ -47,7 +69,8 @@ def _verdict(gate: Gate) -> str:
     return f"{str(gate.word).upper()}: {gate.reason} ({gate.seconds:.0f} s).{allowed}"
 
 
-def _sides(gate: Gate) -> list[Side]:
+def sides_of(gate: Gate) -> list[Side]:
+    """The candidate, and the baseline if there is one."""
     return [side for side in (gate.candidate, gate.baseline) if side is not None]
 
 
@@ -59,21 +82,66 @@ def _row(label: str, cells: Sequence[str], *, tail: str = "") -> str:
 
 
 def _table(gate: Gate) -> Iterator[str]:
-    sides = _sides(gate)
+    sides = sides_of(gate)
     yield _row("", [f"{side.label} {side.source}" for side in sides])
     for name in sorted({name for side in sides for name in side.packages}):
         yield _row(name, [version_text(side, name) for side in sides])
-    for part, texts in (
-        ("tests", [count_text(side, "tests", side.tests) for side in sides]),
-        ("drills", [count_text(side, "drills", side.drills) for side in sides]),
-        ("drift", [lines_text(side, "drift", side.drift, of="differences") for side in sides]),
-        (
-            "warnings and errors",
-            [lines_text(side, "logs", side.logs, of="kinds") for side in sides],
-        ),
-    ):
-        if any(side.tests is not None for side in sides):
-            yield _row(part, texts)
+    if any(side.tests is not None for side in sides):
+        yield from (_row(row.label, row.cells) for row in parts_text(gate))
+
+
+def parts_text(gate: Gate) -> list[Row]:
+    """What was tried on each side, and what came of it."""
+    sides = sides_of(gate)
+
+    def row(label: str, cell: Callable[[Side], str]) -> Row:
+        return Row(label, tuple(cell(side) for side in sides))
+
+    wanted = any(side.e2e is not None or "e2e" in side.not_tried for side in sides)
+    e2e = row("end-to-end suite", lambda side: count_text(side, "e2e", side.e2e))
+    return [
+        *([row("measured", measured_text)] if any(side.cached for side in sides) else []),
+        row("tests", lambda side: count_text(side, "tests", side.tests)),
+        row("drills", lambda side: count_text(side, "drills", side.drills)),
+        *([e2e] if wanted else []),
+        row("contract", lambda side: count_text(side, "contract", side.contract)),
+        row("packages", tried_text),
+        row("upgrade", upgrade_text),
+        row("media", lambda side: render_media(side.media)),
+        row("drift", lambda side: lines_text(side, "drift", side.drift, of="differences")),
+        row("warnings and errors", logs_text),
+        *([row("leak run", soak_text)] if any(side.soak for side in sides) else []),
+        row("processors lost to others", load_text),
+    ]
+
+
+def logs_text(side: Side) -> str:
+    """How many kinds of lines a side logged, and how many of them nobody has judged."""
+    if side.logs is None:
+        return _not_tried(side, "logs")
+    known = sum(bool(each.reason) for each in side.logs)
+    busy = sum(each.load and not each.reason for each in side.logs)
+    told = [f"{known} known"] if known else []
+    told += [f"{busy} by load"] if busy else []
+    return f"{len(side.logs)} kinds" + (f", {', '.join(told)}" if told else "")
+
+
+def soak_text(side: Side) -> str:
+    """How a side's leak run went: calls, and what grew."""
+    if side.soak is None:
+        return _not_tried(side, "soak")
+    soak = side.soak
+    growing = [it for it in soak.slopes if it.verdict is SlopeVerdict.GROWS]
+    unclear = [it for it in soak.slopes if it.verdict is SlopeVerdict.UNCLEAR]
+    failed = f", {soak.failed} failed" if soak.failed else ""
+    grown = f"{len(growing)} grow" if growing else "nothing grows"
+    told = f", {len(unclear)} unclear" if unclear else ""
+    return f"{soak.calls} calls{failed}, {grown}{told}"
+
+
+def measured_text(side: Side) -> str:
+    """When a side was tried: by this gate, or by an earlier one of the same day."""
+    return f"{side.cached} (kept)" if side.cached else "now"
 
 
 def version_text(side: Side, name: str) -> str:
@@ -82,37 +150,39 @@ def version_text(side: Side, name: str) -> str:
     return f"{side.packages.get(name, '-')}{mark}"
 
 
-def count_text(side: Side, part: str, cases: Sequence[Case] | None) -> str:
-    """How many of a side's tests or drills came out how, or why none was tried."""
+def count_text(side: Side, part: str, cases: Sequence[GateCase] | None) -> str:
+    """How a side's tests or drills came out, or why none was tried."""
     if cases is None:
         return _not_tried(side, part)
-    counts = {outcome: sum(case.outcome is outcome for case in cases) for outcome in Outcome}
+    counts = {outcome: sum(case.outcome is outcome for case in cases) for outcome in CaseOutcome}
     return ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
 
 
-def lines_text(side: Side, part: str, lines: Sequence[Any] | None, *, of: str) -> str:
+def lines_text(side: Side, part: str, lines: Sequence[object] | None, *, of: str) -> str:
     """How many lines of a kind a side has, or why nobody looked."""
     return _not_tried(side, part) if lines is None else f"{len(lines)} {of}"
+
+
+def load_text(side: Side) -> str:
+    """What others had of the processors in a side's runs, and while its tests ran."""
+    lost = sorted(up.load.lost for up in side.ups if up.load is not None)
+    if not lost:
+        return "not measured"
+    tests = "" if side.load is None else f", tests {side.load.lost:.0%}"
+    return f"{lost[0]:.0%}-{lost[-1]:.0%}{tests}"
 
 
 def _not_tried(side: Side, part: str) -> str:
     return f"not tried: {side.not_tried.get(part, 'it did not come to that')}"
 
 
-def _timings(timings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _timings(timings: Iterable[Timing]) -> Iterator[str]:
     for timing in timings:
-        cells = [
-            summary_text(timing[label]) for label in ("candidate", "baseline") if timing[label]
-        ]
-        verdict = timing["verdict"] if timing["baseline"] else ""
-        yield _row(f"{timing['phase']}, seconds", cells, tail=verdict)
-
-
-def summary_text(summary: Mapping[str, Any]) -> str:
-    """The median of a phase in seconds, with the least, the most and how often."""
-    count = len(summary["runs"])
-    noise = f" ({summary['least']:.1f}-{summary['most']:.1f}, {count} runs)" if count > 1 else ""
-    return f"{summary['median']:.1f}{noise}"
+        verdict = str(timing.verdict) if timing.baseline else ""
+        cells = [side.text for side in timing.sides]
+        yield _row(f"{timing.phase}, seconds", cells, tail=verdict)
+        if timing.verdict in TOLD_IN_PAIRS:
+            yield f"    pair by pair: {timing.pair_by_pair}"
 
 
 def _trouble(side: Side, trouble: Trouble) -> Iterator[str]:
@@ -128,17 +198,18 @@ def _trouble(side: Side, trouble: Trouble) -> Iterator[str]:
         yield f"  Hint: {trouble.hint}"
 
 
-def _findings(findings: Sequence[Finding]) -> Iterator[str]:
-    """What decides first; of the rest some of each area, so that none hides another."""
-    deciding = [each for each in findings if each.severity is Severity.FAIL][:SHOWN_FAILURES]
+def _findings(findings: Sequence[GateFinding]) -> Iterator[str]:
+    """First the groups that decide, then some of each area, so that none hides another."""
+    groups = group_findings(findings)
+    deciding = [each for each in groups if each.severity is Severity.FAIL][:SHOWN_FAILURES]
     shown = list(deciding)
-    for area in dict.fromkeys(each.area for each in findings):
-        rest = [e for e in findings if e.area == area and e.severity is not Severity.FAIL]
+    for area in dict.fromkeys(each.area for each in groups):
+        rest = [e for e in groups if e.area == area and e.severity is not Severity.FAIL]
         shown += rest[:SHOWN_EACH]
     if shown:
         yield ""
-    for finding in shown:
-        subject = finding.subject.rpartition("::")[2]
-        yield f"  {MARKS[finding.severity]}  {finding.area}: {subject}: {finding.text}"
+    for group in shown:
+        count = f" ({len(group.findings)}x)" if len(group.findings) > 1 else ""
+        yield f"  {MARKS[group.severity]}  {group.area}: {group.title}{count}: {group.example}"
     if len(findings) > len(shown):
         yield f"  ... and {len(findings) - len(shown)} more in gate.json"

@@ -1,1 +1,1 @@
-"""What is done with a lab as a whole: plan, bring up, look, stop.  No printing here."""
+"""Operations on a whole lab: plan, bring up, inspect, stop.  Nothing here prints."""

@@ -1,18 +1,20 @@
-"""Which lab is meant when none is named: `.lab/current` points to the one used last."""
+"""Which lab is meant if none is named: `.lab/current` points to the one used last."""
 
 from __future__ import annotations
 
 import os
+import threading
 
-from labctl.plainvagrant import ensure_plain_vagrant, remove_plain_vagrant
-from labctl.workdir import ROOT, Workdir
+from labctl.providers.plain import ensure_plain_vagrant, remove_plain_vagrant
+from labctl.topology.places import IS_CHECKOUT
+from labctl.topology.workdir import PROJECT, Workdir
 
 DEFAULT_LAB = "default"
-CURRENT = ROOT / ".lab" / "current"
+CURRENT = PROJECT / ".lab" / "current"
 
 
 def current_lab() -> str:
-    """The name of the lab used last, 'default' where there was none."""
+    """The name of the lab used last, 'default' if there was none."""
     try:
         return CURRENT.readlink().name
     except OSError:
@@ -20,17 +22,20 @@ def current_lab() -> str:
 
 
 def make_current(workdir: Workdir) -> None:
-    """From now on this lab is meant when none is named, by labctl and by plain `vagrant`."""
+    """Make this the lab that labctl and plain `vagrant` mean if none is named."""
     CURRENT.parent.mkdir(parents=True, exist_ok=True)
-    scratch = CURRENT.with_name(f".current.{os.getpid()}")
+    # Two labs may come up at the same time in one process, such as those of a gate.
+    scratch = CURRENT.with_name(f".current.{os.getpid()}.{threading.get_ident()}")
     scratch.unlink(missing_ok=True)
     scratch.symlink_to(workdir.lab)
     scratch.replace(CURRENT)
-    ensure_plain_vagrant(workdir)
+    if IS_CHECKOUT:
+        # Elsewhere there is no Vagrantfile for plain `vagrant`.
+        ensure_plain_vagrant(workdir)
 
 
 def forget_current(workdir: Workdir) -> None:
-    """This lab is gone; nothing is current if it was."""
+    """Forget this lab; if it was current, no lab is."""
     if current_lab() == workdir.lab:
         CURRENT.unlink(missing_ok=True)
         remove_plain_vagrant()

@@ -1,14 +1,14 @@
-"""The images of all providers, or of one: which there are, who uses them, which may go."""
+"""The images of all providers, or of one: which exist, who uses them, which may be removed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from labctl.errors import LabError
-from labctl.imagestore import Image, ImageStore, choose_prunable, with_labs
-from labctl.model import Provider
-from labctl.providers import TABLE, facts_of
+from labctl.core.errors import LabError
+from labctl.images.store import Image, ImageStore, choose_prunable, with_labs
+from labctl.providers.table import TABLE, provider_of
+from labctl.topology.spec import ProviderName
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Shelf:
     """The store of a kind, the providers that start its images, and what is in it."""
 
     store: ImageStore
-    providers: tuple[Provider, ...]
+    providers: tuple[ProviderName, ...]
     images: tuple[Image, ...] = ()
 
 
@@ -28,11 +28,10 @@ class Shelves:
     silent: dict[str, str] = field(default_factory=dict)
 
 
-def read_shelves(provider: Provider | None = None) -> Shelves:
+def read_shelves(provider: ProviderName | None = None) -> Shelves:
     """What the stores hold: all of them, or that of `provider`.
 
-    Errors: LabError where the one that was asked for does not answer, or none does.
-    """
+    Errors: LabError if the one that was asked for does not answer, or none does."""
     found, errors = Shelves(), []
     for store, providers in _stores(provider):
         try:
@@ -64,7 +63,7 @@ def prune(shelves: Shelves, *, dry_run: bool) -> tuple[list[Image], list[str]]:
     return gone, left
 
 
-def find_image(reference: str, *, provider: Provider | None = None) -> tuple[Shelf, Image]:
+def find_image(reference: str, *, provider: ProviderName | None = None) -> tuple[Shelf, Image]:
     """The image of that name and the shelf that it is on.  Errors: LabError with what there is."""
     shelves = read_shelves(provider).shelves
     for shelf in shelves:
@@ -73,7 +72,7 @@ def find_image(reference: str, *, provider: Provider | None = None) -> tuple[She
                 return shelf, image
     raise LabError(
         f"There is no image '{reference}'.",
-        hint="'labctl images list' shows all, 'labctl build' makes those that a lab needs.",
+        hint="'labctl images list' shows all images; 'labctl build' builds those that a lab needs.",
     )
 
 
@@ -86,9 +85,9 @@ def verify_images(shelves: Shelves) -> Mapping[str, list[str]]:
     }
 
 
-def _stores(provider: Provider | None) -> Iterator[tuple[ImageStore, tuple[Provider, ...]]]:
+def _stores(provider: ProviderName | None) -> Iterator[tuple[ImageStore, tuple[ProviderName, ...]]]:
     """One store of each kind (they keep the same images), with all providers of that kind."""
-    rows = [facts_of(provider)] if provider is not None else list(TABLE.values())
+    rows = [provider_of(provider)] if provider is not None else list(TABLE.values())
     stores = {row.images.kind: row.images for row in reversed(rows)}
     for kind in sorted(stores):
-        yield stores[kind], tuple(row.provider for row in rows if row.images.kind == kind)
+        yield stores[kind], tuple(row.name for row in rows if row.images.kind == kind)

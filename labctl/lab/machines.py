@@ -1,39 +1,34 @@
-"""What a lab stands on: the provider's programs, and images for its roles."""
+"""What a lab needs: the provider's programs, and images for its roles."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from labctl.errors import LabError
-from labctl.host import ensure_host
-from labctl.imageplan import Installed
-from labctl.images import ensure_images
-from labctl.model import PackageSource, Provider, Role, Spec, Topology, VisitorsLayout
-from labctl.progress import NOTICE, Progress
-from labctl.providers import facts_of
+from labctl.core.errors import LabError
+from labctl.core.progress import NOTICE, Progress
+from labctl.host.install import ensure_host
+from labctl.host.user import unknown_user
+from labctl.images.make import ensure_images
+from labctl.images.plan import Installed
+from labctl.providers.table import provider_of
+from labctl.topology.layout import roles_of
+from labctl.topology.model import Topology
+from labctl.topology.spec import Packages, PackageSource, ProviderName, Role, Spec
 
 KEPT = (
-    "This lab was made of STAND-INS, not Jitsi's software, and keeps them; "
+    "This lab was built with STAND-INS, not Jitsi's software, and keeps them; "
     "'labctl up --refresh' asks Jitsi's repository again."
 )
 
 
-def ensure_provider(provider: Provider, *, progress: Progress) -> None:
-    """Install and start what the provider needs; nothing where all is there."""
-    facts = facts_of(provider)
-    ensure_host(facts.needs, progress=progress)
-    facts.ensure(progress)
-
-
-def roles_of(spec: Spec) -> tuple[Role, ...]:
-    """The roles that a lab has nodes of."""
-    roles = [Role.JMS]
-    if spec.jvbs:
-        roles.append(Role.JVB)
-    if spec.visitors and spec.visitors_layout is VisitorsLayout.NODES:
-        roles.append(Role.VISITORS)
-    return tuple(roles)
+def ensure_provider(provider: ProviderName, *, progress: Progress) -> None:
+    """Install and start what the provider needs; does nothing if all of it is there."""
+    if (error := unknown_user()) is not None:
+        raise error
+    found = provider_of(provider)
+    ensure_host(found.needs, progress=progress)
+    found.ensure(progress)
 
 
 def ensure_images_of(
@@ -50,19 +45,32 @@ def ensure_images_of(
     made of stand-ins stays what it is until `refresh`, whether or not Jitsi's repository has
     begun to answer.  A class does not get another lab because somebody changed a setting.
     """
-    packages = spec.packages
-    if packages.source is PackageSource.AUTO and not refresh and _has_stand_ins(running):
-        packages = replace(packages, source=PackageSource.STAND_INS)
+    packages = wanted_packages(spec, running=running, refresh=refresh)
+    if packages != spec.packages:
         progress(NOTICE, KEPT)
-    store = facts_of(spec.provider).images
+    store = provider_of(spec.provider).images
     return ensure_images(
-        roles_of(spec), packages, store=store, progress=progress, force=refresh, jobs=jobs
+        roles_of(spec),
+        packages,
+        store=store,
+        progress=progress,
+        force=refresh,
+        jobs=jobs,
+        release=spec.debian,
     )
 
 
-def packages_of(provider: Provider, images: Mapping[Role, str]) -> dict[str, Installed]:
+def wanted_packages(spec: Spec, *, running: Topology | None, refresh: bool) -> Packages:
+    """Where the lab's packages come from: as its spec says, or still from stand-ins."""
+    packages = spec.packages
+    if packages.source is PackageSource.AUTO and not refresh and _has_stand_ins(running):
+        return replace(packages, source=PackageSource.STAND_INS)
+    return packages
+
+
+def packages_of(provider: ProviderName, images: Mapping[Role, str]) -> dict[str, Installed]:
     """What the images hold, by package."""
-    store = facts_of(provider).images
+    store = provider_of(provider).images
     found: dict[str, Installed] = {}
     for reference in images.values():
         found |= store.packages(reference)
@@ -73,7 +81,7 @@ def _has_stand_ins(topology: Topology | None) -> bool:
     if topology is None or not topology.jms.image:
         return False
     try:
-        packages = facts_of(topology.provider).images.packages(topology.jms.image)
+        packages = provider_of(topology.provider).images.packages(topology.jms.image)
     except LabError:
         # The image has gone: nothing to keep.
         return False

@@ -1,55 +1,51 @@
-"""What one node says of itself, asked in a single command over ssh."""
+"""What one node reports about itself, read with a single command over ssh."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
 
-from labctl.errors import LabError
-from labctl.model import Node, Role
-from labctl.ssh import run_on
-from labctl.waiting import whole
-from labctl.workdir import Workdir
+from labctl.core.waiting import Patience
+from labctl.node import jicofo
+from labctl.node.reach import reach
+from labctl.node.script import sectioned
+from labctl.node.seam import NodeError
+from labctl.node.sections import Sections
+from labctl.topology.lab import Lab
+from labctl.topology.model import Node
+from labctl.topology.packages import node_packages
+from labctl.topology.roles import JICOFO, managed_units, prosody_units, runs
 
-MARK = "=== "
 MODULE_FAILED = "Error initializing module"
 
-# Works in any POSIX shell; every section begins with MARK and its name.  Times of log lines are
+# Works in any POSIX shell.  Times of log lines are
 # compared with the unit's start, so that a failure of an earlier start is not held against it.
 _UNITS = """
 for unit in {units}; do
-  echo "=== unit $unit"
+  section unit "$unit"
   systemctl show -p ActiveState -p SubState -p NRestarts -p UnitFileState "$unit"
   since=$(systemctl show -P ActiveEnterTimestamp "$unit")
   [ -n "$since" ] && echo "Since=$(date -d "$since" '+%Y %b %d %H:%M:%S')"
 done
-echo "=== ports"; ss -ltnH | awk '{{print $4}}'
-echo "=== stand-ins"; cat /etc/jitsi/STAND-IN 2>/dev/null
-echo "=== versions"
+section ports; ss -ltnH | awk '{{print $4}}'
+section clock; date +%s
+section randomness
+dd if=/dev/random of=/dev/null bs=1 count=1 iflag=nonblock 2>/dev/null || echo none
+section stand-ins; cat /etc/jitsi/STAND-IN 2>/dev/null
+section versions
 dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Abbrev}}\n' {packages} 2>/dev/null
 """
-PACKAGES = (
-    "jicofo",
-    "jitsi-videobridge2",
-    "jitsi-meet-prosody",
-    "jitsi-meet-web-config",
-    "jitsi-meet-web",
-    "prosody",
-    "nginx",
-)
 _ERRORS = """
-echo "=== errors {unit}"; sudo grep -F 'Error initializing module' {file} 2>/dev/null
+section errors {unit}; sudo grep -F 'Error initializing module' {file} 2>/dev/null
 """
 _JICOFO = """
-echo "=== stats"; curl -sf --max-time {patient} http://127.0.0.1:8888/stats
-echo; echo "=== debug"; curl -sf --max-time {patient} http://127.0.0.1:8888/debug
-echo; echo "=== connections"
-sudo tac /var/log/jitsi/jicofo.log 2>/dev/null | sed '/Starting Jicofo\\.$/q' |
-  sed -n 's/.*xmpp_connection=\\([^] ]*\\).*Registered (resumed.*/\\1/p' | sort -u
+section stats; {stats}
+section debug; {debug}
+section connections; {connections}
 """
+JICOFO_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,85 +66,74 @@ class NodeState:
     units: Mapping[str, UnitState] = field(default_factory=dict)
     ports: frozenset[int] = frozenset()
     failed_modules: tuple[str, ...] = ()
-    stats: Mapping[str, Any] | None = None
-    debug: Mapping[str, Any] | None = None
+    stats: jicofo.Stats | None = None
+    bridges: Mapping[str, jicofo.Bridge] = field(default_factory=dict)
+    """What Jicofo knows of them, by nick; of the JMS only, as `stats` and `connections`."""
     connections: frozenset[str] = frozenset()
     stand_ins: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    clock: float | None = None
+    """What its clock said, in seconds since 1970."""
+    starved: bool = False
+    """Its kernel has no randomness to give yet."""
     error: str | None = None
 
 
 def expected_units(node: Node) -> tuple[str, ...]:
-    """The units that a node of this role must run."""
-    vnodes = tuple(vnode.unit for vnode in node.vnodes)
-    if node.role is Role.VISITORS:
-        return ("nftables.service", *vnodes)
-    bridge = ("nftables.service", "jitsi-videobridge2.service")
-    if node.role is Role.JVB:
-        return bridge
-    turn = ("coturn.service",) if node.turn else ()
-    return (*bridge, "prosody.service", "nginx.service", "jicofo.service", *turn, *vnodes)
+    """The units that must run on a node before its lab is ready."""
+    return tuple(unit.name for unit in managed_units(node))
 
 
-def probe(workdir: Workdir, node: Node, *, timeout: float = 15.0) -> NodeState:
-    """Ask one node; a node that does not answer is a state too, not an error."""
+def probe(lab: Lab, node: Node, *, seconds: float = 15.0) -> NodeState:
+    """Ask one node; a node that does not answer is a state, not an error."""
+    script = sectioned(_script(node, lab.patience))
     try:
-        result = run_on(workdir, node.name, _script(node), timeout=timeout, check=False)
-    except LabError as error:
+        answer = reach(lab).run(node.name, script, seconds=seconds, check=False)
+    except NodeError as error:
         return NodeState(error=error.message)
-    sections = split_sections(result.output)
-    if not sections:
-        said = (result.errors or result.output).strip().splitlines()
-        return NodeState(error=said[-1] if said else f"ssh ended with status {result.code}")
-    return parse_probe(sections)
+    if not answer.sections:
+        return NodeState(error=answer.last_words)
+    return parse_probe(answer.sections)
 
 
-def parse_probe(sections: Mapping[str, Sequence[str]]) -> NodeState:
-    """The state that the sections of a probe's output describe."""
-    units = {
-        title.removeprefix("unit "): _parse_unit(lines)
-        for title, lines in sections.items()
-        if title.startswith("unit ")
-    }
+def parse_probe(sections: Sections) -> NodeState:
+    """The state that the sections of a probe's answer describe."""
+    units = {unit: _parse_unit(lines) for unit, lines in sections.family("unit").items()}
     failed = [
         line
-        for title, lines in sections.items()
-        if title.startswith("errors ")
+        for unit, lines in sections.family("errors").items()
         for line in lines
-        if _is_current(line, units.get(title.removeprefix("errors ")))
+        if _is_current(line, units.get(unit))
     ]
-    ports = (line.rpartition(":")[2] for line in sections.get("ports", ()))
+    ports = (line.rpartition(":")[2] for line in sections.lines("ports"))
     return NodeState(
         units=units,
         ports=frozenset(int(port) for port in ports if port.isdigit()),
         failed_modules=tuple(failed),
-        stats=_parse_json(sections.get("stats", ())),
-        debug=_parse_json(sections.get("debug", ())),
-        connections=frozenset(line.strip() for line in sections.get("connections", ()) if line),
-        stand_ins=tuple(line.split()[0] for line in sections.get("stand-ins", ()) if line.strip()),
-        versions=dict(_parse_versions(sections.get("versions", ()))),
+        stats=jicofo.parse_stats(sections.text("stats")),
+        bridges=jicofo.parse_bridges(sections.text("debug")),
+        connections=jicofo.parse_connections(sections.lines("connections")),
+        stand_ins=tuple(line.split()[0] for line in sections.lines("stand-ins") if line.strip()),
+        clock=_parse_clock(sections.lines("clock")),
+        starved="none" in sections.lines("randomness"),
+        versions=dict(_parse_versions(sections.lines("versions"))),
     )
 
 
-def _script(node: Node) -> str:
-    script = _UNITS.format(units=" ".join(expected_units(node)), packages=" ".join(PACKAGES))
-    logs = {vnode.unit: f"/var/log/prosody-{vnode.name}/prosody.err" for vnode in node.vnodes}
-    if node.role is Role.JMS:
-        logs["prosody.service"] = "/var/log/prosody/prosody.err"
-        script += _JICOFO.format(patient=whole(3))
-    return script + "".join(_ERRORS.format(unit=unit, file=file) for unit, file in logs.items())
+def _script(node: Node, patience: Patience) -> str:
+    packages = node_packages(node)
+    script = _UNITS.format(units=" ".join(expected_units(node)), packages=" ".join(packages))
+    if runs(node, JICOFO):
+        script += _ask_jicofo(patience)
+    logs = [_ERRORS.format(unit=it.name, file=it.error_log) for it in prosody_units(node)]
+    return script + "".join(logs)
 
 
-def split_sections(output: str) -> dict[str, list[str]]:
-    """The lines of a script's output below each title; a title's line begins with MARK."""
-    sections: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in output.splitlines():
-        if line.startswith(MARK):
-            current = sections.setdefault(line.removeprefix(MARK), [])
-        else:
-            current.append(line)
-    return sections
+def _ask_jicofo(patience: Patience) -> str:
+    get = partial(jicofo.render_get, patience=patience, seconds=JICOFO_SECONDS)
+    return _JICOFO.format(
+        stats=get(jicofo.STATS), debug=get(jicofo.DEBUG), connections=jicofo.CONNECTIONS
+    )
 
 
 def _parse_unit(lines: Sequence[str]) -> UnitState:
@@ -161,6 +146,10 @@ def _parse_unit(lines: Sequence[str]) -> UnitState:
         enabled=values.get("UnitFileState", ""),
         since=datetime.strptime(since, "%Y %b %d %H:%M:%S") if since else None,
     )
+
+
+def _parse_clock(lines: Sequence[str]) -> float | None:
+    return next((float(line) for line in lines if line.strip().isdigit()), None)
 
 
 def _parse_versions(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -180,11 +169,3 @@ def _is_current(line: str, unit: UnitState | None) -> bool:
     except ValueError:
         return True
     return at >= unit.since
-
-
-def _parse_json(lines: Sequence[str]) -> Mapping[str, Any] | None:
-    try:
-        data = json.loads("\n".join(lines))
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None

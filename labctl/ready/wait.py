@@ -1,51 +1,55 @@
-"""Waiting until a lab is ready: units, ports, bridges, vnodes, and an invitation to a bridge."""
+"""Waiting until a lab is ready: units, ports, bridges, vnodes, and sound through every bridge."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Sequence
 
-from labctl.crowd.errors import CrowdError
-from labctl.crowd.sync import crowd_in
-from labctl.crowd.target import Target
-from labctl.errors import LabError
-from labctl.model import Node, Topology
-from labctl.progress import Progress
+from labctl.core.errors import LabError
+from labctl.core.progress import Progress
+from labctl.core.waiting import wait_until
+from labctl.crowd.media import MediaProblem
+from labctl.node.seam import on_all
+from labctl.ready.explain import explain
+from labctl.ready.media import MediaProof, prove_media
 from labctl.ready.probe import NodeState, probe
-from labctl.ready.signals import Signal, judge
-from labctl.waiting import Deadline, scaled, wait_until
-from labctl.workdir import Workdir
+from labctl.ready.record import save_record
+from labctl.ready.signals import Signal, Validity, judge_signals
+from labctl.topology.lab import Lab
+from labctl.topology.model import Node
 
 INTERVAL = 0.25
-PROBES_AT_ONCE = 16
-INVITATION_SECONDS = 10.0
-HINT = "The logs of all nodes are in the folder below; 'labctl up' tries again."
+MEDIA_SECONDS = 20.0
+HINT = "The logs of all nodes are in the folder below; run 'labctl up' to try again."
 
 
 class NotReadyError(LabError):
     """A signal was not seen in time."""
 
 
-def probe_all(workdir: Workdir, nodes: Sequence[Node]) -> dict[str, NodeState]:
+def probe_all(lab: Lab, nodes: Sequence[Node]) -> dict[str, NodeState]:
     """Ask several nodes at the same time."""
-    with ThreadPoolExecutor(PROBES_AT_ONCE) as pool:
-        states = pool.map(lambda node: probe(workdir, node), nodes)
-        return dict(zip((node.name for node in nodes), states, strict=True))
+    by_name = {node.name: node for node in nodes}
+    return on_all(by_name, lambda name: probe(lab, by_name[name]))
 
 
 def wait_signals(
-    workdir: Workdir, topology: Topology, *, seconds: float, progress: Progress
+    lab: Lab, *, seconds: float, progress: Progress, only: Collection[str] | None = None
 ) -> None:
-    """Wait until every signal of the nodes is seen.
+    """Wait until every signal of the nodes is seen, or each node's own of `only` those named.
 
     Errors: NotReadyError that names each signal not seen within `seconds`, and what was.
     """
     told: set[str] = set()
     missing: list[Signal] = []
+    validity = Validity.of(lab.folder)
 
     def look() -> bool:
-        signals = judge(topology, probe_all(workdir, topology.nodes))
+        states = probe_all(lab, lab.topology.nodes)
+        signals = [
+            signal
+            for signal in judge_signals(lab.topology, states, validity=validity)
+            if only is None or signal.name.split()[0] in only
+        ]
         for signal in signals:
             if signal.ok and signal.name not in told:
                 told.add(signal.name)
@@ -53,53 +57,50 @@ def wait_signals(
         missing[:] = [signal for signal in signals if not signal.ok]
         return not missing
 
-    if wait_until(look, deadline=Deadline.after(seconds), interval=INTERVAL):
+    if wait_until(look, deadline=lab.patience.deadline(seconds), interval=INTERVAL):
         return
     lines = "".join(f"\n    {signal.name}: {signal.seen}" for signal in missing)
-    raise NotReadyError(
-        f"Lab '{topology.lab}' was not ready after {scaled(seconds):.0f} s.  Not seen:{lines}",
-        hint=HINT,
-    )
+    raise NotReadyError(f"{_late(lab, seconds)}{lines}", hint=HINT)
 
 
-def wait_ready(workdir: Workdir, topology: Topology, *, seconds: float, progress: Progress) -> None:
-    """Wait until the lab is conference-ready.
+def _late(lab: Lab, seconds: float) -> str:
+    """What a NotReadyError begins with."""
+    waited = lab.patience.scaled(seconds)
+    return f"Lab '{lab.topology.lab}' was not ready after {waited:.0f} s.  Not seen:"
 
-    The last signal is a participant's own: two join a room of their own and are invited to a
-    bridge.  Errors: NotReadyError, with what was waited for and what was last seen.
+
+def wait_ready(lab: Lab, *, seconds: float, progress: Progress) -> None:
+    """Wait until the lab is media-ready.
+
+    The last signal is what people came for: two hear each other, and sound has passed through
+    every bridge.  Errors: NotReadyError, with what was waited for and what was last seen.
     """
-    deadline = Deadline.after(seconds)
-    wait_signals(workdir, topology, seconds=seconds, progress=progress)
-    wait_invitation(workdir, topology, seconds=max(deadline.left_unscaled, 20.0), progress=progress)
+    wait_signals(lab, seconds=seconds, progress=progress)
+    wait_media(lab, seconds=MEDIA_SECONDS, by="up", progress=progress)
 
 
-def wait_invitation(
-    workdir: Workdir, topology: Topology, *, seconds: float, progress: Progress
-) -> None:
-    """Two participants join a room and get a session-initiate each (Jicofo invites from two).
+def wait_media(lab: Lab, *, seconds: float, by: str, progress: Progress) -> None:
+    """Wait until media passes through every bridge, and note for `labctl status` what came of it.
 
-    Errors: NotReadyError with what the participants last saw, after `seconds`.
+    Errors: NotReadyError that names each bridge with address, port and stage, after `seconds`.
     """
-    deadline = Deadline.after(seconds)
-    last = "nobody has tried"
+    proof = prove_media(lab, seconds=seconds, progress=progress)
+    said = {one.bridge: one.problem for one in proof.bridges.values()}
+    problems = {nick: error.message if error else "" for nick, error in said.items()}
+    save_record(lab.folder, problems, by=by)
+    if proof.passed:
+        return
+    lines = "".join(f"\n    {line}" for line in _lines(lab, proof))
+    raise NotReadyError(f"{_late(lab, seconds)}{lines}", hint=HINT)
 
-    def invited() -> bool:
-        nonlocal last
-        room = f"labctl-ready-{secrets.token_hex(4)}"
-        each = min(INVITATION_SECONDS, max(deadline.left_unscaled, 1.0))
-        try:
-            with crowd_in(Target.of(topology, workdir), room) as crowd:
-                crowd.join(2, deadline=each)
-                crowd.wait_invited(deadline=each)
-        except CrowdError as error:
-            last = error.message
-            return False
-        return True
 
-    if not wait_until(invited, deadline=deadline, interval=1.0):
-        raise NotReadyError(
-            f"Lab '{topology.lab}' was not ready after {scaled(seconds):.0f} s.  Not seen:\n"
-            f"    invitation: {last}",
-            hint=HINT,
-        )
-    progress("ready", "invitation: two participants were invited to a bridge")
+def _lines(lab: Lab, proof: MediaProof) -> Iterator[str]:
+    """What was wrong, and where a firewall explains it, which rule of which chain."""
+    seen: set[str] = set()
+    for problem in proof.problems:
+        if problem.message in seen:
+            continue
+        seen.add(problem.message)
+        yield f"media: {problem.message}"
+        if isinstance(problem, MediaProblem):
+            yield from (f"    {reason}" for reason in explain(lab, problem))

@@ -1,36 +1,25 @@
-"""Which files, accounts and units each role has, and who owns them."""
+"""A node's tree: what every node has, and what belongs to each of its units."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from labctl.render.renderer import Materials, Piece, Renderer
+from labctl.render.services import CA_FILE, VNODE_AUTH, render_unit
+from labctl.render.tree import ChangeCommand, RenderedFile, Tree, Unit
+from labctl.topology.logs import shared_log_folders
+from labctl.topology.model import Node, Topology
+from labctl.topology.roles import managed_units, role_facts
+from labctl.topology.spec import Auth
+from labctl.topology.units import UnitFacts
 
-from labctl.ca import Certificate
-from labctl.capabilities import capabilities_of
-from labctl.model import VNODE_DOMAIN, Node, Role, Topology, VNode
-from labctl.ports import declared_ports, origin_addresses
-from labctl.prosody_data import data_file, render_account, render_roster
-from labctl.render.quoting import FILTERS
-from labctl.render.tree import Command, Folder, Link, RenderedFile, Tree, Unit
-from labctl.secrets import Secrets
-
-CA_FILE = "/usr/local/share/ca-certificates/labctl-lab-ca.crt"
-FIREWALL_FILE = "/etc/nftables.conf"
 HOSTS_FILE = "/etc/hosts"
-JVB_CONF = "/etc/jitsi/videobridge/jvb.conf"
-JICOFO_CONF = "/etc/jitsi/jicofo/jicofo.conf"
-TURN_CONF = "/etc/turnserver.conf"
-PROSODY_CONF = "/etc/prosody/prosody.cfg.lua"
-VNODE_UNIT = "/etc/systemd/system/prosody-v@.service"
-PROSODY_LIMITS = "/etc/systemd/system/prosody.service.d/labctl.conf"
-PROSODY_DATA = "/var/lib/prosody"
-VNODE_AUTH = f"auth.{VNODE_DOMAIN}"
+GREETING = "/etc/motd"
+SHOW_GREETING = "/etc/profile.d/labctl-greeting.sh"
+"""sshd itself greets only the first session of a connection, and labctl keeps connections."""
 
-# Names that the main Prosody answers for; its certificate names them all, because a vnode's
-# s2s link may ask for any of them.
+# Names that the main Prosody serves; its certificate names all of them, because a vnode's s2s
+# connection may ask for any of them.
 MAIN_HOSTS = (
     "conference",
     "visitors",
@@ -48,23 +37,15 @@ MAIN_HOSTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Materials:
-    """What rendering needs beside the topology: secrets, the CA, certificates by name."""
-
-    secrets: Secrets
-    ca: str
-    certificates: Mapping[str, Certificate]
-
-
 def certificate_names(topology: Topology) -> dict[str, list[str]]:
     """The certificates that a lab needs: name -> host names in it, the first one the subject.
 
     Jicofo verifies `auth.meet.jitsi` on a vnode, everything else `auth.<domain>` on the JMS.
     """
     domain = topology.domain
+    guests = ("guest",) if topology.spec.auth is Auth.INTERNAL else ()
     names = {
-        domain: [domain, *(f"{host}.{domain}" for host in MAIN_HOSTS)],
+        domain: [domain, *(f"{host}.{domain}" for host in (*MAIN_HOSTS, *guests))],
         f"auth.{domain}": [f"auth.{domain}", f"internal.auth.{domain}"],
     }
     for vnode in topology.vnodes:
@@ -74,215 +55,63 @@ def certificate_names(topology: Topology) -> dict[str, list[str]]:
 
 
 def render_node(topology: Topology, node: Node, materials: Materials) -> Tree:
-    """Everything that belongs on one node.  Errors: jinja2's, which are defects of a template."""
-    renderer = _Renderer(topology, node, materials)
-    common = _common(renderer)
-    role = {Role.JMS: _jms, Role.JVB: _jvb, Role.VISITORS: _vnodes}[node.role](renderer)
+    """All files of one node.  Errors: jinja2's, which are defects of a template."""
+    renderer = Renderer(topology, node, materials)
+    rendered = [(unit, render_unit(renderer, unit)) for unit in managed_units(node)]
+    common = [_trust(renderer), _names(renderer), _greeting(renderer)]
+    pieces = [*common, *(piece for _, piece in rendered)]
+    units = [_unit(unit, piece) for unit, piece in rendered]
     return Tree(
         node=node.name,
-        files=common.files + role.files,
-        folders=common.folders + role.folders,
-        links=role.links,
-        absent=role.absent,
-        commands=common.commands + role.commands,
-        units=common.units + role.units,
+        # The vnodes of a node share a file.
+        files=tuple(dict.fromkeys(file for piece in pieces for file in piece.files)),
+        folders=tuple(folder for piece in pieces for folder in piece.folders),
+        links=tuple(link for piece in pieces for link in piece.links),
+        absent=tuple(path for piece in pieces for path in piece.absent),
+        commands=tuple(command for piece in pieces for command in piece.commands),
+        units=tuple(sorted(units, key=lambda unit: unit.stage)),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Renderer:
-    topology: Topology
-    node: Node
-    materials: Materials
-
-    def text(self, template: str, **more: Any) -> str:
-        return _ENVIRONMENT.get_template(template).render(
-            topology=self.topology,
-            node=self.node,
-            jms=self.topology.jms,
-            domain=self.topology.domain,
-            secrets=self.materials.secrets,
-            vnode_nodes=list(self.topology.vnode_nodes()),
-            **more,
-        )
-
-    def file(self, path: str, template: str, *, owner: str = "root", group: str = "root",
-             mode: int = 0o644, **more: Any) -> RenderedFile:  # fmt: skip
-        return RenderedFile(path, self.text(template, **more), owner, group, mode)
-
-    def pair(self, name: str, stem: str, *, group: str) -> tuple[RenderedFile, ...]:
-        """Certificate and key `name` as `<stem>.crt` and `<stem>.key`."""
-        found = self.materials.certificates[name]
-        chain = found.certificate + self.materials.ca
-        return (
-            RenderedFile(f"{stem}.crt", chain, "root", group, 0o644),
-            RenderedFile(f"{stem}.key", found.key, "root", group, 0o640),
-        )
-
-    def account(self, user: str, host: str, *, data: str, salt: str, password: str) -> RenderedFile:
-        text = render_account(password, salt=bytes.fromhex(self.materials.secrets.salts[salt]))
-        path = data_file(host, "accounts", user, data_path=data)
-        return RenderedFile(path, text, "prosody", "prosody", 0o640, kept=True)
+def _unit(unit: UnitFacts, piece: Piece) -> Unit:
+    assert unit.stage is not None, "what labctl starts has a stage"
+    return Unit(unit.name, unit.stage, piece.when, unit.change, unit.waited_ports)
 
 
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("labctl"),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,
-)
-_ENVIRONMENT.filters.update(FILTERS)
+def _trust(renderer: Renderer) -> Piece:
+    """Every node trusts the lab's CA."""
+    file = RenderedFile(CA_FILE, renderer.materials.ca)
+    return Piece(files=(file,), commands=(ChangeCommand("update-ca-certificates", (CA_FILE,)),))
 
 
-def _common(renderer: _Renderer) -> Tree:
-    """What every node has: the firewall, trust in the lab's CA, the names of all nodes."""
-    topology, node = renderer.topology, renderer.node
-    ports = declared_ports(topology, node)
-    rules = [(port, origin_addresses(topology, port.from_)) for port in ports]
-    given = capabilities_of(topology.provider).gives_names
-    names = () if given else (renderer.file(HOSTS_FILE, "common/hosts.j2"),)
-    return Tree(
-        node=node.name,
-        files=(
-            RenderedFile(CA_FILE, renderer.materials.ca),
-            renderer.file(FIREWALL_FILE, "common/nftables.conf.j2", rules=rules),
-            *names,
-        ),
-        commands=(Command("update-ca-certificates", (CA_FILE,)),),
-        units=(Unit("nftables.service", 0, (FIREWALL_FILE,), "reload"),),
-    )
+def _names(renderer: Renderer) -> Piece:
+    """Every node knows the names of all nodes; some providers write them themselves."""
+    if not renderer.materials.hosts_file:
+        return Piece()
+    return Piece(files=(renderer.file(HOSTS_FILE, "common/hosts.j2"),))
 
 
-def _bridge(renderer: _Renderer) -> tuple[RenderedFile, Unit]:
+def _greeting(renderer: Renderer) -> Piece:
+    """Who logs in is told what the node is, where its logs are, and what to do next."""
+    node = renderer.node
+    alike: dict[str, list[UnitFacts]] = {}
+    for unit in (unit for unit in managed_units(node) if unit.logs):
+        alike.setdefault(unit.template, []).append(unit)
+    logs = {_span(units): " ".join(_own_logs(units[0])) for units in alike.values()}
+    last = [units[0].error_log for units in alike.values() if units[0].error_log]
     file = renderer.file(
-        JVB_CONF, "jvb/jvb.conf.j2", owner="jvb", group="jitsi", mode=0o640
-    )  # Java reads its trust store once, at start: a new CA needs a restart.
-    return file, Unit("jitsi-videobridge2.service", 2, (JVB_CONF, CA_FILE), ports=(8080,))
-
-
-def _turn(renderer: _Renderer) -> Tree:
-    """coturn, with a certificate of its own that its user may read."""
-    if not renderer.node.turn:
-        return Tree(node=renderer.node.name, files=())
-    stem = "/etc/labctl/turnserver"
-    config = renderer.file(TURN_CONF, "jms/turnserver.conf.j2", group="turnserver", mode=0o640)
-    pair = renderer.pair(renderer.topology.domain, stem, group="turnserver")
-    when = (TURN_CONF, f"{stem}.*")
-    unit = Unit("coturn.service", 1, when, ports=(5349,))
-    return Tree(node=renderer.node.name, files=(config, *pair), units=(unit,))
-
-
-def _jvb(renderer: _Renderer) -> Tree:
-    file, unit = _bridge(renderer)
-    return Tree(node=renderer.node.name, files=(file,), units=(unit,))
-
-
-def _jms(renderer: _Renderer) -> Tree:
-    domain, secrets = renderer.topology.domain, renderer.materials.secrets
-    auth = f"auth.{domain}"
-    certs, meet = "/etc/prosody/certs", "/etc/jitsi/meet"
-    site = f"/etc/nginx/sites-available/{domain}.conf"
-    enabled = "/etc/nginx/sites-enabled"
-    bridge_file, bridge_unit = _bridge(renderer)
-    vnodes, turn = _vnodes(renderer), _turn(renderer)
-    roster = RenderedFile(
-        data_file(auth, "roster", "focus", data_path=PROSODY_DATA),
-        render_roster(f"focus.{domain}"),
-        "prosody",
-        "prosody",
-        0o640,
-        kept=True,
+        GREETING, "common/motd.j2", logs=logs, last_logs=last, row=role_facts(node.role)
     )
-    files = (
-        renderer.file(PROSODY_CONF, "jms/prosody.cfg.lua.j2", group="prosody", mode=0o640),
-        renderer.file(PROSODY_LIMITS, "jms/prosody-limits.conf.j2"),
-        *renderer.pair(domain, f"{certs}/{domain}", group="prosody"),
-        *renderer.pair(auth, f"{certs}/{auth}", group="prosody"),
-        *renderer.pair(domain, f"{meet}/{domain}", group="root"),
-        renderer.account("focus", auth, data=PROSODY_DATA, salt="focus",
-                         password=secrets.focus_password),
-        renderer.account("jvb", auth, data=PROSODY_DATA, salt="jvb",
-                         password=secrets.jvb_password),
-        roster,
-        renderer.file(JICOFO_CONF, "jms/jicofo.conf.j2", owner="jicofo", group="jitsi", mode=0o640),
-        renderer.file("/etc/nginx/nginx.conf", "jms/nginx.conf.j2"),
-        renderer.file(site, "jms/nginx-site.conf.j2"),
-        renderer.file(f"{meet}/{domain}-config.js", "jms/config.js.j2"),
-        bridge_file,
-        *vnodes.files,
-        *turn.files,
-    )  # fmt: skip
-    # A module list is read at start only, so a reload would not do; accounts are read at every
-    # login and need nothing.  The roster is cached with focus's session.
-    prosody_when = (PROSODY_CONF, PROSODY_LIMITS, f"{certs}/*", roster.path)
-    nginx_when = ("/etc/nginx/*", f"{meet}/*.crt", f"{meet}/*.key")
-    return Tree(
-        node=renderer.node.name,
-        files=files,
-        folders=(*_prosody_folders(PROSODY_DATA, auth, ("accounts", "roster")), *vnodes.folders),
-        links=(Link(f"{enabled}/{domain}.conf", f"../sites-available/{domain}.conf"),),
-        absent=(f"{enabled}/default",),
-        units=(
-            Unit("prosody.service", 1, prosody_when, ports=(5222, 5269, 5280)),
-            *vnodes.units,
-            *turn.units,
-            Unit("nginx.service", 1, nginx_when, "reload", (80, 443)),
-            Unit("jicofo.service", 2, (JICOFO_CONF, CA_FILE), ports=(8888,)),
-            bridge_unit,
-        ),
-    )  # fmt: skip
+    return Piece(files=(file, renderer.file(SHOW_GREETING, "common/greeting.sh.j2")))
 
 
-def _vnodes(renderer: _Renderer) -> Tree:
-    """The visitor Prosodies of a node: all that a node for visitors has beside the common."""
-    unit = renderer.file(VNODE_UNIT, "visitors/prosody-v@.service.j2")
-    files = [unit] if renderer.node.vnodes else []
-    folders: list[Folder] = []
-    units: list[Unit] = []
-    for vnode in renderer.node.vnodes:
-        of_vnode = _vnode_files(renderer, vnode)
-        files += of_vnode
-        folders += _prosody_folders(_vnode_data(vnode), VNODE_AUTH, ("accounts",))
-        # Accounts are read at every login.
-        when = tuple(file.path for file in of_vnode if "/accounts/" not in file.path)
-        ports = (vnode.c2s_port, vnode.s2s_port, vnode.http_port)
-        units.append(Unit(vnode.unit, 1, (*when, VNODE_UNIT), ports=ports))
-    return Tree(
-        node=renderer.node.name,
-        files=tuple(files),
-        folders=tuple(folders),
-        units=tuple(units),
-    )
+def _span(units: Sequence[UnitFacts]) -> str:
+    """Units of one row of the table: the name of the only one, or the first and the last."""
+    first, last = units[0].stem, units[-1].stem
+    return first if first == last else f"{first} to {last}"
 
 
-def _vnode_files(renderer: _Renderer, vnode: VNode) -> list[RenderedFile]:
-    folder = f"/etc/prosody-{vnode.name}"
-    return [
-        renderer.file(
-            f"{folder}/prosody.cfg.lua",
-            "visitors/prosody.cfg.lua.j2",
-            group="prosody",
-            mode=0o640,
-            vnode=vnode,
-        ),
-        *renderer.pair(vnode.domain, f"{folder}/certs/{vnode.domain}", group="prosody"),
-        renderer.account(
-            "focus",
-            VNODE_AUTH,
-            data=_vnode_data(vnode),
-            salt=f"focus/{vnode.name}",
-            password=renderer.materials.secrets.vnode_passwords[vnode.name],
-        ),
-    ]
-
-
-def _vnode_data(vnode: VNode) -> str:
-    return f"/var/lib/prosody-{vnode.name}"
-
-
-def _prosody_folders(data: str, host: str, stores: tuple[str, ...]) -> list[Folder]:
-    host_folder = data_file(host, stores[0], "x", data_path=data).rsplit("/", 2)[0]
-    paths = [data, host_folder, *(f"{host_folder}/{store}" for store in stores)]
-    return [Folder(path, "prosody", "prosody", 0o750) for path in paths]
+def _own_logs(unit: UnitFacts) -> tuple[str, ...]:
+    """The logs of a unit; in a folder that units share, only the one that is surely its own."""
+    shared = any(log.rpartition("/")[0] in shared_log_folders() for log in unit.logs)
+    return (unit.error_log,) if shared and unit.error_log else unit.logs

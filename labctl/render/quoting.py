@@ -1,4 +1,4 @@
-"""How a value is written in each language that labctl renders."""
+"""How to write a value in each language that labctl renders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 _LUA_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\0": "\\0"}
-_NGINX_PLAIN = re.compile(r"^[A-Za-z0-9_./:-]+$")
+_NGINX_PLAIN = re.compile(r"[A-Za-z0-9_./:-]+")
 
 
 def lua(value: Any) -> str:
@@ -26,7 +26,7 @@ def lua(value: Any) -> str:
 
 
 def hocon(value: Any) -> str:
-    """A HOCON literal.  JSON is HOCON, and both readers (Java's and Ruby's) take it."""
+    """A HOCON literal.  JSON is valid HOCON for both readers (Java's and Ruby's)."""
     return json_text(value)
 
 
@@ -37,12 +37,12 @@ def json_text(value: Any) -> str:
 
 
 def nginx(value: Any) -> str:
-    """An nginx parameter, in quotes where it needs them.
+    """An nginx parameter, in quotes if it needs them.
 
     Errors: ValueError for text with a dollar sign or a line break, which nginx cannot quote.
     """
     text = str(value)
-    if _NGINX_PLAIN.match(text):
+    if _NGINX_PLAIN.fullmatch(text):
         return text
     if "$" in text or "\n" in text:
         raise ValueError(f"nginx cannot quote {text!r}")
@@ -54,4 +54,16 @@ def sh(value: Any) -> str:
     return shlex.quote(str(value))
 
 
-FILTERS = {"lua": lua, "hocon": hocon, "json": json_text, "nginx": nginx, "sh": sh}
+def comment(value: Any) -> str:
+    """Text within a comment that ends with its line, in any language."""
+    return " ".join(str(value).split())
+
+
+FILTERS = {
+    "lua": lua,
+    "hocon": hocon,
+    "json": json_text,
+    "nginx": nginx,
+    "sh": sh,
+    "comment": comment,
+}

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labctl.workdir import Workdir, write_file, write_json
+from labctl.core.files import remove_entry, write_if_changed, write_json
+from labctl.topology.workdir import Workdir
+
+MANIFEST_FORMAT = 1
+"""The format that `provision.manifest` reads; nodes keep the manifest that was applied last."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedFile:
     """One whole file of a node.
 
-    `kept`: a service writes it anew at will, so what stands there is not put right; see
-    `provision.manifest.Entry`.
+    `kept` means that a service may rewrite it at any time, so its content is not corrected; see
+    `provision.manifest.ManifestEntry`.
     """
 
     path: str
@@ -33,7 +36,7 @@ class RenderedFile:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that must be there with its owner before files go into it."""
+    """A folder that must exist, with its owner, before files are placed in it."""
 
     path: str
     owner: str = "root"
@@ -50,8 +53,8 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """A command to run on the node after one of the files `when` has changed."""
+class ChangeCommand:
+    """A shell command to run on the node if a path that matches `when` has changed."""
 
     run: str
     when: tuple[str, ...]
@@ -59,9 +62,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A systemd unit that must run; `change` (restart or reload) when a file of `when` changed.
+    """A systemd unit that must be enabled and active, and own its TCP `ports`.
 
-    Units come up stage by stage over all nodes; `ports` (tcp) must listen before the next.
+    `change` (restart or reload) follows if a path that matches `when` has changed.  Units start
+    stage by stage on all nodes.  A unit must stay active: oneshot needs RemainAfterExit.
     """
 
     name: str
@@ -80,12 +84,13 @@ class Tree:
     folders: tuple[Folder, ...] = ()
     links: tuple[Link, ...] = ()
     absent: tuple[str, ...] = ()
-    commands: tuple[Command, ...] = ()
+    commands: tuple[ChangeCommand, ...] = ()
     units: tuple[Unit, ...] = ()
 
     def manifest(self) -> dict[str, Any]:
-        """Plain data for manifest.json: what the provisioner reads; file contents stay out."""
+        """Plain data for manifest.json, which the provisioner reads; without file contents."""
         return {
+            "format": MANIFEST_FORMAT,
             "node": self.node,
             "dirs": [
                 {"path": d.path, "owner": d.owner, "group": d.group, "mode": f"{d.mode:04o}"}
@@ -119,7 +124,7 @@ class Tree:
 
 
 def save_tree(folder: Path, tree: Tree) -> None:
-    """Write one node's tree to `<folder>/<node>/`, and remove what an earlier run left there.
+    """Write one node's tree to `<folder>/<node>/`, and remove files of an earlier run.
 
     Files are 0600 and folders 0700: they hold keys and passwords.
     """
@@ -128,9 +133,8 @@ def save_tree(folder: Path, tree: Tree) -> None:
     for file in tree.files:
         path = top / "files" / file.path.lstrip("/")
         kept.add(path)
-        # An unchanged file keeps its time stamp, so that a look at the tree shows what is new.
-        if not path.is_file() or path.read_text(encoding="utf-8") != file.text:
-            write_file(path, file.text, mode=0o600)
+        # Unchanged files keep their time stamps, so the tree shows what is new.
+        write_if_changed(path, file.text, mode=0o600)
     for path in (top / "files").rglob("*"):
         if path.is_file() and path not in kept:
             path.unlink()
@@ -138,9 +142,15 @@ def save_tree(folder: Path, tree: Tree) -> None:
     folder.chmod(0o700)
 
 
+def rendered_paths(workdir: Workdir, node: str) -> tuple[str, ...]:
+    """The paths on a node of the files that were written for it, in order."""
+    top = workdir.tree / node / "files"
+    return tuple(sorted(f"/{path.relative_to(top)}" for path in top.rglob("*") if path.is_file()))
+
+
 def forget_trees(workdir: Workdir, *, keep: set[str]) -> None:
     """Remove the trees of nodes that the lab no longer has."""
     if workdir.tree.is_dir():
         for path in workdir.tree.iterdir():
             if path.name not in keep:
-                shutil.rmtree(path)
+                remove_entry(path)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import islice
 
-from labctl.report.model import Excerpt, LogLine
+from labctl.report.lines import Excerpt, LogLine
 
 MARGIN_SECONDS = 2.0
 """Shown before a test began and after it ended; Prosody's lines are exact to a second only."""

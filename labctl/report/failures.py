@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from labctl.model import Topology
 from labctl.report.excerpt import excerpt, words_about
-from labctl.report.model import Failure, LogLine, Test
+from labctl.report.lines import LogLine
+from labctl.report.model import Failure, Test
+from labctl.topology.model import Topology
+from labctl.topology.roles import managed_units
 
-UNITS = frozenset(("jicofo", "prosody", "nginx", "coturn", "jitsi-videobridge2", "nftables"))
 _ADDRESS = re.compile(r"0x[0-9a-f]+|\baccept-[0-9a-f]+\b")
 
 
@@ -38,8 +39,13 @@ def group_failures(
 def things_of(topology: Topology) -> frozenset[str]:
     """What tests are about, apart from nodes: vnodes and units."""
     vnodes = {vnode.name for vnode in topology.vnodes}
-    units = {vnode.unit.removesuffix(".service") for vnode in topology.vnodes}
-    return frozenset(vnodes | units | UNITS)
+    units = {
+        unit
+        for node in topology.nodes
+        for each in managed_units(node)
+        for unit in (each.stem, each.program)
+    }
+    return frozenset(vnodes | units)
 
 
 def _failure(

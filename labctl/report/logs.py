@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
-from labctl.report.model import LogLine
+from labctl.node.sections import parse_sections
+from labctl.report.lines import LogLine
+from labctl.topology.logs import shared_log_folders
 
-SECTION = "##### "
 SLOW_CLOCK_SECONDS = 2.0
 """A node's clock counts as wrong from here on; less may be the time that asking took."""
 LONGEST_ENTRY = 12
@@ -63,22 +64,14 @@ def parse_node(text: str, *, node: str) -> list[LogLine]:
     Times are by the clock of the machine that asked: a node's clock that is wrong by more than
     SLOW_CLOCK_SECONDS is set right.
     """
-    clock = Clock()
-    sections: dict[str, list[str]] = {}
-    current: list[str] = []
-    for line in text.splitlines():
-        if not line.startswith(SECTION):
-            current.append(line)
-            continue
-        title = line.removeprefix(SECTION)
-        if (found := parse_clock(title)) is not None:
-            clock = found
-        current = sections.setdefault(title, [])
+    sections = parse_sections(text)
+    clocks = [found for title in sections if (found := parse_clock(title)) is not None]
+    clock = clocks[-1] if clocks else Clock()
     entries = [
         entry
-        for title, lines in sections.items()
+        for title in sections
         if title == "journal" or title.startswith("/")
-        for entry in _entries(lines, title=title, node=node, clock=clock)
+        for entry in _entries(sections.lines(title), title=title, node=node, clock=clock)
     ]
     return list(_without_copies(entries))
 
@@ -108,9 +101,9 @@ def parse_clock(title: str) -> Clock | None:
 def _entries(lines: Iterable[str], *, title: str, node: str, clock: Clock) -> Iterator[LogLine]:
     """A line without a time belongs to the one before it."""
     pending: LogLine | None = None
-    kept = 0
+    kept, source = 0, source_of(title)
     for line in lines:
-        entry = parse_line(line, source=source_of(title), node=node, clock=clock)
+        entry = parse_line(line, source=source, node=node, clock=clock)
         if entry is not None:
             if pending is not None:
                 yield pending
@@ -123,7 +116,7 @@ def _entries(lines: Iterable[str], *, title: str, node: str, clock: Clock) -> It
 
 
 def parse_line(line: str, *, source: str, node: str, clock: Clock) -> LogLine | None:
-    """One line of a log, or None where it does not begin with a time."""
+    """One line of a log, or None if it does not begin with a time."""
     try:
         return _parse_line(line, source=source, node=node, clock=clock)
     except ValueError:  # it looks like a time and is none
@@ -162,9 +155,9 @@ def _parse_line(line: str, *, source: str, node: str, clock: Clock) -> LogLine |
 def source_of(title: str) -> str:
     """What a log is called: `/var/log/prosody-v1/prosody.log` is 'prosody-v1'."""
     folder, _, name = title.rpartition("/")
-    stem = name.partition(".")[0]
-    holder = folder.rpartition("/")[2]
-    return holder if holder.startswith(("prosody", "nginx")) else stem
+    if folder in shared_log_folders():
+        return name.partition(".")[0]
+    return folder.rpartition("/")[2]
 
 
 @lru_cache(maxsize=4096)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from labctl.errors import LabError
+from labctl.core.plain import from_plain, to_plain
+from labctl.core.progress import UpTimings
+from labctl.core.state import StateKind, read_document
+from labctl.crowd.record import CrowdRecord
+from labctl.report.drill import DrillRecord, drills_from_json, drills_to_json
+from labctl.report.e2e import E2eRecord
+from labctl.report.lines import Excerpt
+from labctl.report.status import Status
+from labctl.topology.migrate import read_topology
+from labctl.topology.model import Topology
 
-REPORT_FORMAT = 1
 
-
-class Outcome(StrEnum):
+class ReportOutcome(StrEnum):
     """What became of a test; `ERROR` is a failure before or after the test itself."""
 
     PASSED = "passed"
@@ -24,7 +31,7 @@ class Outcome(StrEnum):
 
     @property
     def bad(self) -> bool:
-        return self in (Outcome.FAILED, Outcome.ERROR)
+        return self in (ReportOutcome.FAILED, ReportOutcome.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Test:
     __test__ = False  # pytest must not take this class for a test of its own
 
     nodeid: str
-    outcome: Outcome
+    outcome: ReportOutcome
     started: float
     ended: float
     doc: str = ""
@@ -64,7 +71,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The suite as a whole; `exit_status` is None where pytest did not get to its end."""
+    """The suite as a whole; `exit_status` is None if pytest did not finish."""
 
     tests: tuple[Test, ...] = ()
     began: float | None = None
@@ -73,7 +80,7 @@ class Run:
     chosen: int | None = None
     deselected: int = 0
 
-    def count(self, *outcomes: Outcome) -> int:
+    def count(self, *outcomes: ReportOutcome) -> int:
         return sum(1 for test in self.tests if test.outcome in outcomes)
 
     @property
@@ -84,33 +91,6 @@ class Run:
     def not_run(self) -> int:
         """Tests that were chosen and of which nothing is known."""
         return max(0, (self.chosen or 0) - len({test.nodeid for test in self.tests}))
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One entry of a log: time in seconds since 1970 by the clock of the machine that asked.
-
-    `exact` is False for a log that writes whole seconds; `text` holds the lines of a stack
-    trace, too.
-    """
-
-    time: float
-    exact: bool
-    node: str
-    source: str
-    level: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """Log lines of all nodes between two times; `before` are earlier ones about the same thing."""
-
-    start: float
-    end: float
-    lines: tuple[LogLine, ...] = ()
-    left_out: int = 0
-    before: tuple[LogLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +108,7 @@ class Failure:
 
     @property
     def title(self) -> str:
-        """What stands above it: the test, or what all of several say."""
+        """Its heading: the test, or what several tests all say."""
         names = [nodeid.rpartition("::")[2] for nodeid in self.nodeids]
         functions = {name.partition("[")[0] for name in names}
         if len(names) == 1:
@@ -140,63 +120,63 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a report says.
-
-    `topology` is topology.json, `status` what `labctl status --json` prints, `timings` the
-    lab's timings.json, `drills` and `crowd` as docs/report.md has them; None where there is none.
-    `notes` say what could not be had.
-    """
+    """Everything that a report says; a part is None if it is missing.  `notes` say what is
+    missing."""
 
     made: float
     version: str
-    topology: Mapping[str, Any]
+    topology: Topology
     run: Run
-    status: Mapping[str, Any] | None = None
-    timings: Mapping[str, Any] | None = None
+    status: Status | None = None
+    timings: UpTimings | None = None
     failures: tuple[Failure, ...] = ()
-    drills: Sequence[Mapping[str, Any]] | None = None
-    crowd: Mapping[str, Any] | None = None
+    drills: tuple[DrillRecord, ...] | None = None
+    crowd: CrowdRecord | None = None
+    e2e: E2eRecord | None = None
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for report.json."""
-        return {"format": REPORT_FORMAT, **asdict(self)}
+        """Plain data for report.json; docs/report.md describes it."""
+        return {
+            "format": REPORT.format,
+            "made": self.made,
+            "version": self.version,
+            "topology": self.topology.to_json(),
+            "run": to_plain(self.run),
+            "status": self.status.to_json() if self.status else None,
+            "timings": to_plain(self.timings),
+            "failures": to_plain(self.failures),
+            "drills": None if self.drills is None else drills_to_json(self.drills),
+            "crowd": self.crowd.to_json() if self.crowd else None,
+            "e2e": self.e2e.to_json() if self.e2e else None,
+            "notes": list(self.notes),
+        }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Report:
-        """The report that `to_json` wrote; LabError for anything else."""
-        if data.get("format") != REPORT_FORMAT:
-            raise LabError(f"The report has format {data.get('format')!r}, not {REPORT_FORMAT}.")
-        # What is said of the whole is worked out anew, and other keys are of a newer labctl.
-        fields = {key: value for key, value in data.items() if key in cls.__slots__}
-        try:
-            fields["run"] = _run(data["run"])
-            fields["failures"] = tuple(_failure(item) for item in data["failures"])
-            fields["notes"] = tuple(data["notes"])
-            return cls(**fields)
-        except (KeyError, TypeError, ValueError) as error:
-            raise LabError(f"The report is damaged: {error!r}.") from error
+    def from_json(cls, data: object) -> Report:
+        """The report that `to_json` wrote.  Errors: StateError."""
+        return read_document(data, REPORT, name="report.json")
 
 
-def parse_test(data: Mapping[str, Any]) -> Test:
-    """A test as the suite's plugin wrote it; KeyError, TypeError or ValueError for others."""
-    return Test(
-        **{
-            **data,
-            "outcome": Outcome(data["outcome"]),
-            "markers": tuple(data["markers"]),
-        }
+def _parse(data: Mapping[str, Any]) -> Report:
+    """The summary is computed again; parts may be of older formats."""
+    status, drills, crowd, e2e = (data.get(it) for it in ("status", "drills", "crowd", "e2e"))
+    timings = data.get("timings")
+    return Report(
+        made=from_plain(float, data["made"], where="made"),
+        version=str(data["version"]),
+        topology=read_topology(data["topology"], source="report.json: topology"),
+        run=from_plain(Run, data["run"], where="run"),
+        status=None if status is None else Status.from_json(status),
+        timings=None if timings is None else from_plain(UpTimings, timings, where="timings"),
+        failures=tuple(from_plain(Failure, it, where="failures") for it in data["failures"]),
+        drills=None if drills is None else drills_from_json(drills),
+        crowd=None if crowd is None else CrowdRecord.from_json(crowd),
+        e2e=None if e2e is None else E2eRecord.from_json(e2e),
+        notes=tuple(str(note) for note in data["notes"]),
     )
 
 
-def _run(data: Mapping[str, Any]) -> Run:
-    return Run(**{**data, "tests": tuple(parse_test(item) for item in data["tests"])})
-
-
-def _failure(data: Mapping[str, Any]) -> Failure:
-    excerpt = data["excerpt"]
-    if excerpt is not None:
-        lines = {key: tuple(LogLine(**it) for it in excerpt[key]) for key in ("lines", "before")}
-        excerpt = Excerpt(**{**excerpt, **lines})
-    tuples = {key: tuple(data[key]) for key in ("nodeids", "docs")}
-    return Failure(**{**data, **tuples, "excerpt": excerpt})
+REPORT: StateKind[Report] = StateKind(
+    format=1, parse=_parse, remedy="Run 'labctl verify --report DIR' to write a new one."
+)

@@ -6,29 +6,37 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from labctl.model import Topology
-from labctl.report.model import Failure, LogLine, Outcome, Report, Test
+from labctl.crowd.record import CrowdRecord
+from labctl.report.e2e import SpecOutcome
+from labctl.report.lines import LogLine
+from labctl.report.model import Failure, Report, ReportOutcome, Test
+from labctl.report.status import Status
 from labctl.report.svg import Bar, Dot, bars, dots, seconds
-from labctl.report.timeline import read_drill
+from labctl.report.timeline import is_worse, view_of
 from labctl.report.topologysvg import draw_topology
-from labctl.report.verdict import judge, packages_kind, verdict_line
+from labctl.report.verdict import judge_report, packages_kind, verdict_line
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates" / "report"
-PERCENTILES = ("p50", "p90", "p95", "p99", "max")
 TONES = 8
 SLOWEST = 8
 
 WORDS = {
-    Outcome.PASSED: "✓ passed",
-    Outcome.FAILED: "✕ failed",
-    Outcome.ERROR: "✕ error",
-    Outcome.SKIPPED: "– skipped",
-    Outcome.XFAILED: "– failed, as expected",
-    Outcome.XPASSED: "! passed, unexpectedly",
+    ReportOutcome.PASSED: "✓ passed",
+    ReportOutcome.FAILED: "✕ failed",
+    ReportOutcome.ERROR: "✕ error",
+    ReportOutcome.SKIPPED: "– skipped",
+    ReportOutcome.XFAILED: "– failed, as expected",
+    ReportOutcome.XPASSED: "! passed, unexpectedly",
+}
+SPEC_WORDS = {
+    SpecOutcome.PASSED: "✓ passed",
+    SpecOutcome.FAILED: "✕ failed",
+    SpecOutcome.FLAKY: "! flaky",
+    SpecOutcome.SKIPPED: "– skipped",
+    SpecOutcome.NOT_RUN: "– not run",
 }
 
 
@@ -44,46 +52,55 @@ class Package:
 
 def page_environment() -> Environment:
     """Where the templates of HTML pages are read: escaping, and strict about names."""
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def render_page(report: Report) -> str:
-    """The report as HTML; every text in it is escaped, drawings excepted, which escape theirs."""
-    environment = page_environment()
     environment.filters |= {"clock": _clock, "moment": _moment, "seconds": seconds}
-    topology = Topology.from_json(report.topology)
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        run=report.run,
-        topology=topology,
-        verdict=judge(report),
-        sentence=verdict_line(report),
-        kind=packages_kind(report),
-        packages=packages_of(report.status),
-        picture=draw_topology(topology, status=report.status),
-        tones={node.name: index % TONES for index, node in enumerate(topology.nodes)},
-        plots=plots_of(report),
-        drills=[read_drill(item) for item in report.drills or ()],
-        repeats={part: repeats_of(report.failures, part) for part in ("lines", "before")},
-        modules=modules_of(report.run.tests),
-        words=WORDS,
-        skipped=[it for it in report.run.tests if it.outcome is Outcome.SKIPPED],
+    return environment
+
+
+def render_page(report: Report, *, pictures: Mapping[str, str] | None = None) -> str:
+    """The report as HTML; every text in it is escaped, drawings excepted, which escape theirs.
+
+    `pictures` are those of the end-to-end suite, as data URLs by path."""
+    topology = report.topology
+    return (
+        page_environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            e2e=report.e2e,
+            spec_words=SPEC_WORDS,
+            pictures=pictures or {},
+            run=report.run,
+            topology=topology,
+            verdict=judge_report(report),
+            sentence=verdict_line(report),
+            kind=packages_kind(report),
+            packages=packages_of(report.status),
+            picture=draw_topology(topology, status=report.status),
+            tones={node.name: index % TONES for index, node in enumerate(topology.nodes)},
+            plots=plots_of(report),
+            drills=[view_of(drill) for drill in report.drills or ()],
+            repeats={part: repeats_of(report.failures, part) for part in ("lines", "before")},
+            modules=modules_of(report.run.tests),
+            words=WORDS,
+            is_worse=is_worse,
+            skipped=[it for it in report.run.tests if it.outcome is ReportOutcome.SKIPPED],
+        )
     )
 
 
-def packages_of(status: Mapping[str, Any] | None) -> list[Package]:
+def packages_of(status: Status | None) -> list[Package]:
     """Packages of all nodes, a line per version; stand-ins first."""
     found: dict[tuple[str, str, bool], list[str]] = {}
-    for node in (status or {}).get("nodes", ()):
-        for name, item in node["packages"].items():
-            key = (name, item["version"], item["stand_in"])
-            found.setdefault(key, []).append(node["name"])
+    for node in status.nodes if status else ():
+        for name, item in node.packages.items():
+            found.setdefault((name, item.version, item.stand_in), []).append(node.name)
     packages = [Package(*key, nodes=tuple(nodes)) for key, nodes in found.items()]
     return sorted(packages, key=lambda it: (not it.stand_in, it.name, it.version))
 
@@ -113,9 +130,10 @@ def plots_of(report: Report) -> list[tuple[str, str]]:
     """Captions and drawings of the timings that there are."""
     found = []
     if report.timings is not None:
-        total = report.timings.get("total", 0.0)
-        rows = [Bar(name, value, seconds(value)) for name, value in _phases(report.timings)]
-        found.append((f"The last 'labctl up': {seconds(total)}", bars(rows, title="Phases of up")))
+        phases = report.timings.phases.items()
+        rows = [Bar(name, value, seconds(value)) for name, value in phases]
+        total = seconds(report.timings.total)
+        found.append((f"The last 'labctl up': {total}", bars(rows, title="Phases of up")))
     if report.run.tests:
         caption = "Tests by marker, one dot each (a cross: failed); at the end their sum"
         found.append((caption, dots(_by_marker(report.run.tests), title="Durations of tests")))
@@ -128,18 +146,13 @@ def plots_of(report: Report) -> list[tuple[str, str]]:
     return found
 
 
-def _phases(timings: Mapping[str, Any]) -> list[tuple[str, float]]:
-    return [(str(name), float(value)) for name, value in timings["phases"].items()]
-
-
-def _percentiles(crowd: Mapping[str, Any] | None) -> list[tuple[str, str, list[Dot]]]:
+def _percentiles(crowd: CrowdRecord | None) -> list[tuple[str, str, list[Dot]]]:
     """A line per phase of the crowd, from its median to its slowest participant."""
     rows = []
-    for phase, figures in ((crowd or {}).get("phases") or {}).items():
-        known = [(it, float(figures[it])) for it in PERCENTILES if figures.get(it) is not None]
-        marks = [Dot(value, False, f"{name} {seconds(value)}") for name, value in known]
-        if marks:
-            rows.append((str(phase), marks[-1].says, marks))
+    for phase, spread in crowd.figures.phases.items() if crowd else ():
+        known = {"p50": spread.p50, "p95": spread.p95, "max": spread.max}
+        marks = [Dot(value, False, f"{name} {seconds(value)}") for name, value in known.items()]
+        rows.append((phase, marks[-1].says, marks))
     return rows
 
 

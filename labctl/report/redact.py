@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-MARK = "[secret]"
-SHORTEST = 8
-"""A value shorter than this is no secret that labctl made, and would blank harmless words."""
+from labctl.core.paste import MARK, PRIVATE_KEY
 
-_KEY = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL
-)
+SHORTEST = 8
+"""A value shorter than this is not a secret that labctl made; redacting it would hide harmless
+words."""
 
 
 def secret_values(data: Any) -> set[str]:
@@ -22,7 +19,7 @@ def secret_values(data: Any) -> set[str]:
 
 def redact_text(text: str, *, secrets: Iterable[str]) -> str:
     """The text with each secret replaced; the longest first, so that none leaves a rest."""
-    text = _KEY.sub(MARK, text)
+    text = PRIVATE_KEY.sub(MARK, text)
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MARK)
     return text

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labctl.report.model import Run, Test, parse_test
+from labctl.core.plain import from_plain
+from labctl.report.model import Run, Test
 
 
 def load_run(path: Path) -> Run:
-    """The run that a file of results describes; an empty one where there is no file.
+    """The run that a file of results describes; an empty one if there is no file.
 
-    A file that ends in the middle of a line is that of a suite that was killed: what stands
-    before counts.
-    """
+    A file that ends in the middle of a line is from a suite that was killed: what comes before that
+    line counts."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -35,7 +35,7 @@ def parse_run(lines: Iterable[Mapping[str, Any]]) -> Run:
             case "chosen":
                 found |= {"chosen": rest["count"], "deselected": rest["deselected"]}
             case "test":
-                tests.append(parse_test(rest))
+                tests.append(from_plain(Test, rest))
             case "ended":
                 found |= {"ended": rest["at"], "exit_status": rest["exit_status"]}
     return Run(tests=tuple(tests), **found)

@@ -63,7 +63,7 @@ def drawing(parts: Iterable[str], *, height: float, title: str, description: str
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: its name, its length, and what stands behind it."""
+    """One bar: its name, its length, and the words behind it."""
 
     label: str
     value: float

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from labctl.model import Node, Role, Topology, VNode
+from labctl.report.status import Status
 from labctl.report.svg import WIDTH, box, drawing, line, shorten, text
+from labctl.topology.model import Node, Topology, VNode
+from labctl.topology.rolefacts import RoleFacts
+from labctl.topology.roles import COTURN, rows, units_of
+from labctl.topology.spec import Role
+from labctl.topology.units import When
 
 GAP = 12.0
 HALF = (WIDTH - 3 * GAP) / 2
@@ -15,23 +19,23 @@ CHIPS_IN_NODE = 4
 CHIPS_IN_JMS = 8
 CHIP_STEP = 24.0
 TRUNK = WIDTH / 2
-PORTS_OF = {
-    Role.JVB: ("5222/tcp: brewery", "10000/udp: media"),
-    Role.VISITORS: ("52220+i, 52690+i, 52800+i", "and 5269/tcp back"),
-}
 
 
-def draw_topology(topology: Topology, *, status: Mapping[str, Any] | None) -> str:
+def draw_topology(topology: Topology, *, status: Status | None) -> str:
     """The drawing; with a status what does not work is crossed and named."""
     broken = broken_things(status)
     top = 44.0
     jms, jms_height = _jms(topology, y=top, broken=broken)
     below = top + jms_height
-    columns = (
-        _column(topology, Role.JVB, x=GAP, y=below, broken=broken),
-        _column(topology, Role.VISITORS, x=2 * GAP + HALF, y=below, broken=broken),
+    others = [row for row in rows() if row.role is not Role.JMS]
+    columns = tuple(
+        column
+        for index in (0, 1)
+        for column in _columns(
+            topology, others[index::2], is_left=index == 0, y=below, broken=broken
+        )
     )
-    lowest = max(column.wire for column in columns)
+    lowest = max((column.wire for column in columns), default=0.0)
     return drawing(
         [
             line(TRUNK, below, TRUNK, lowest, cls="wire") if lowest else "",
@@ -41,62 +45,75 @@ def draw_topology(topology: Topology, *, status: Mapping[str, Any] | None) -> st
             *jms,
             *(part for column in columns for part in column.parts),
         ],
-        height=max(below, *(column.end for column in columns)) + 4,
+        height=max([below, *(column.end for column in columns)]) + 4,
         title=f"Topology of lab '{topology.lab}'",
         description=_words(topology, broken),
     )
 
 
-def broken_things(status: Mapping[str, Any] | None) -> frozenset[str]:
+def broken_things(status: Status | None) -> frozenset[str]:
     """Names of nodes, bridges and vnodes that a status says do not work."""
     if status is None:
         return frozenset()
-    nodes = {
-        node["name"]
-        for node in status["nodes"]
-        if not node["answers"]
-        or any(not state.startswith("active") for state in node["units"].values())
-    }
-    bridges = {f"bridge {it['nick']}" for it in status["bridges"] if not it["operational"]}
-    vnodes = {it["name"] for it in status["vnodes"] if not (it["active"] and it["registered"])}
+    nodes = {it.name for it in status.nodes if not it.answers or it.idle_units}
+    bridges = {f"bridge {it.nick}" for it in status.bridges if not it.operational}
+    vnodes = {it.name for it in status.vnodes if not (it.active and it.registered)}
     return frozenset(nodes | bridges | vnodes)
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """Nodes of a role below each other: where the last wire arrives (0: none), where it ends."""
+    """Nodes of a role below each other: where the last wire arrives, where it ends."""
 
-    parts: tuple[str, ...] = ()
-    wire: float = 0.0
-    end: float = 0.0
+    parts: tuple[str, ...]
+    wire: float
+    end: float
 
 
 def _jms(topology: Topology, *, y: float, broken: Collection[str]) -> tuple[list[str], float]:
     jms = topology.jms
     bridge = f"bridge '{jms.bridge}'" + (" ✕" if f"bridge {jms.bridge}" in broken else "")
-    said = f"{topology.domain} · coturn" if jms.turn else topology.domain
+    said = f"{topology.domain} · {COTURN.title}" if jms.turn else topology.domain
+    servers = " · ".join(
+        unit.title for unit in units_of(jms) if unit.title and unit.when is When.ALWAYS
+    )
     height = 62.0 + _chips_height(jms, in_row=CHIPS_IN_JMS)
     return [
         box(GAP, y, WIDTH - 2 * GAP, height, cls=_cls("node", jms.name in broken)),
         _name(jms, x=GAP + 10, y=y + 20, broken=broken),
         text(WIDTH - GAP - 10, y + 20, str(jms.address), cls="small", anchor="end"),
-        text(GAP + 10, y + 38, f"nginx · Prosody · Jicofo · {bridge}"),
+        text(GAP + 10, y + 38, f"{servers} · {bridge}"),
         text(GAP + 10, y + 53, shorten(said, width=310), cls="small"),
         *_chips(jms, x=GAP + 10, y=y + 60, in_row=CHIPS_IN_JMS, broken=broken),
     ], height
 
 
+def _columns(
+    topology: Topology,
+    facts: Sequence[RoleFacts],
+    *,
+    is_left: bool,
+    y: float,
+    broken: Collection[str],
+) -> list[_Column]:
+    """The columns of these roles, one below the other on one side of the drawing."""
+    found: list[_Column] = []
+    for row in facts:
+        nodes = [node for node in topology.nodes if node.role is row.role]
+        if nodes:
+            found.append(_column(row, nodes, is_left=is_left, y=y, broken=broken))
+            y = found[-1].end
+    return found
+
+
 def _column(
-    topology: Topology, role: Role, *, x: float, y: float, broken: Collection[str]
+    row: RoleFacts, nodes: Sequence[Node], *, is_left: bool, y: float, broken: Collection[str]
 ) -> _Column:
-    nodes = [node for node in topology.nodes if node.role is role]
-    if not nodes:
-        return _Column()
-    is_left = role is Role.JVB
+    x = GAP if is_left else 2 * GAP + HALF
     edge = GAP if is_left else WIDTH - GAP
     parts = [
         text(edge, y + 16 + 12 * index, words, cls="small", anchor="start" if is_left else "end")
-        for index, words in enumerate(PORTS_OF[role])
+        for index, words in enumerate(row.caption)
     ]
     y, wire = y + 38, 0.0
     for node in nodes:

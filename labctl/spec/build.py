@@ -1,46 +1,32 @@
-"""Plain data to a checked Spec; this is where the bounds are."""
+"""Plain data to a checked Spec, as `labctl.topology.spec` declares it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-from labctl.errors import Problem, SpecError
-from labctl.layout import FIRST_JVB_OFFSET, FIRST_VISITORS_OFFSET, JMS_OFFSET, MAX_JVBS, MAX_VNODES
-from labctl.model import (
-    DEFAULT_SIZES,
-    VNODE_DOMAIN,
-    Role,
-    Size,
-    Spec,
-    VisitorsLayout,
-)
-from labctl.spec import keys
+from labctl.core.errors import Problem, SpecError
 from labctl.spec.hocon import load_hocon
+from labctl.spec.origin import Origins
 from labctl.spec.packages import want_packages, with_source
-from labctl.spec.readers import (
-    Fields,
-    normal,
-    want_bool,
-    want_choice,
-    want_int,
-    want_mib,
-    want_name,
-    want_network,
-    want_object,
-)
+from labctl.spec.readers import Fields, normal, want, want_mib, want_object
+from labctl.topology.keys import AUTO, AUTO_NETWORK, Declared, KeyGroup, Memory, PerRole, declared
+from labctl.topology.layout import jms_offset, last_offset
+from labctl.topology.roles import rows
+from labctl.topology.spec import Packages, Role, Size, Spec
 
-# systemd, sshd and the role's own services do not start reliably below these.
-LEAST_MEMORY = {Role.JMS: 1024, Role.JVB: 512, Role.VISITORS: 256}
-MOST_CPUS = 64
-MOST_PARTICIPANTS = 1000
-MOST_NAME = 253 - len("internal.auth.")
 
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_DOMAIN = re.compile(rf"^{_LABEL}(\.{_LABEL})+$")
+@dataclass(frozen=True, slots=True)
+class LoadedSpec:
+    """A spec, the plain data it came from, and where each of its values comes from."""
+
+    spec: Spec
+    data: dict[str, Any]
+    origins: Origins
 
 
 def load_spec(
@@ -48,138 +34,146 @@ def load_spec(
 ) -> tuple[Spec, dict[str, Any]]:
     """The spec from a lab.conf (may be None) and flags, and the plain data it came from.
 
-    Flags win; `flags` has the keys of lab.conf, and None means that a flag was not given.
-    `saved` is the plain data of the lab's last run: it stands in where there is no lab.conf, so
-    that a bare 'labctl up' goes on with the same lab.  Errors: SpecError with every problem,
-    LabError when the file cannot be read.
+    Flags win; `flags` is by flag name, and None means that a flag was not given.  `saved` is the
+    plain data of the lab's last run.  It is used if there is no lab.conf, so that a bare
+    'labctl up' continues with the same lab.  Errors: SpecError with every problem, LabError if
+    the file cannot be read.
     """
+    loaded = load_with_origins(config, flags, saved=saved)
+    return loaded.spec, loaded.data
+
+
+def load_with_origins(
+    config: Path | None, flags: Mapping[str, Any], *, saved: Mapping[str, Any] | None = None
+) -> LoadedSpec:
+    """`load_spec`, together with where each value comes from."""
     data = load_hocon(config) if config is not None else dict(saved or {})
-    source = f"'{config}'" if config is not None else "the command line"
+    origins = Origins.of(config, data, flags)
     merged = _with_flags(data, flags)
     base = config.resolve().parent if config is not None else Path.cwd()
-    return spec_from_data(merged, source=source, base=base), merged
+    return LoadedSpec(spec_from_data(merged, origins=origins, base=base), merged, origins)
 
 
-def spec_from_data(data: Mapping[str, Any], *, source: str = "the spec", base: Path) -> Spec:
-    """The spec that plain data describes; `base` is what a relative packages.path is under."""
+def spec_from_data(data: Mapping[str, Any], *, origins: Origins | None = None, base: Path) -> Spec:
+    """The spec that plain data describes; a relative packages.path is relative to `base`.
+
+    With `origins`, an error says where each wrong value stands.
+    """
     problems: list[Problem] = []
     fields = Fields.of(data, problems)
-    fields.refuse_unknown(keys.TOP)
-    defaults = Spec()
-    count, per_node, layout = _visitors(fields, defaults)
-    spec = Spec(
-        lab=want_name(fields, "lab", defaults.lab),
-        provider=want_choice(fields, "provider", defaults.provider),
-        network=want_network(fields, "network", defaults.network),
-        domain=_domain(fields, defaults.domain),
-        jvbs=want_int(fields, "jvbs", defaults.jvbs, least=0, most=MAX_JVBS),
-        visitors=count,
-        visitors_per_node=per_node,
-        visitors_layout=layout,
-        max_participants=want_int(
-            fields,
-            "max-participants",
-            defaults.max_participants,
-            least=1,
-            most=MOST_PARTICIPANTS,
-        ),
-        relays=want_bool(fields, "relays", default=defaults.relays),
-        turn=want_bool(fields, "turn", default=defaults.turn),
-        packages=want_packages(fields, base=base),
-        sizes=_sizes(fields),
-    )
+    keys = list(declared(Spec))
+    fields.refuse_unknown(list(dict.fromkeys(each.key.top for each in keys)))
+    tops = {each.key.top for each in keys if each.key.path != each.key.top}
+    objects = {top: _object(fields, top, keys) for top in sorted(tops)}
+    # Sizes come last: what a small lab leaves out of them is small.
+    plain = [each for each in keys if not isinstance(each.key.kind, PerRole)]
+    values: dict[str, Any] = {
+        each.attribute: _read(each, fields, objects, base=base) for each in plain
+    }
+    for each in keys:
+        if each not in plain:
+            small = values["small"] is True
+            values[each.attribute] = _sizes(fields, each.key.path, small=small)
+    spec = Spec(**values)
     _check_network(spec, fields)
     if problems:
-        raise SpecError(problems, source=source)
+        raise _error(problems, origins)
     return spec
 
 
+def _error(problems: list[Problem], origins: Origins | None) -> SpecError:
+    if origins is None:
+        return SpecError(problems)
+    return SpecError(list(map(origins.located, problems)), source=origins.sources(problems))
+
+
 def _with_flags(data: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain data in which each flag that was given replaces the value of its key."""
     merged = {normal(key): value for key, value in data.items()}
-    given = {key: value for key, value in flags.items() if value is not None}
-    of_visitors = {
-        key: given.pop(f"visitors-{key}")
-        for key in ("per-node", "layout")
-        if f"visitors-{key}" in given
-    }
-    packages = given.pop("packages", None)
-    if "visitors" in given:
-        of_visitors["count"] = given.pop("visitors")
-    if of_visitors:
-        old = merged.get("visitors")
-        kept = dict(old) if isinstance(old, Mapping) else {"count": old}
-        visitors = {normal(key): value for key, value in kept.items()} | of_visitors
-        merged["visitors"] = {key: value for key, value in visitors.items() if value is not None}
-    if packages is not None:
-        merged["packages"] = with_source(merged.get("packages"), packages)
-    return {**merged, **given}
+    for each in declared(Spec):
+        key = each.key
+        value = flags.get(key.flag) if key.flag is not None else None
+        if value is None:
+            continue
+        if isinstance(key.kind, KeyGroup):
+            merged[key.path] = with_source(merged.get(key.path), value)
+        elif key.path == key.top:
+            merged[key.path] = value
+        else:
+            merged[key.top] = _as_object(merged.get(key.top), key.top) | {key.name: value}
+    return merged
 
 
-def _visitors(fields: Fields, defaults: Spec) -> tuple[int, int, VisitorsLayout]:
-    """`visitors = 8`, or `visitors { count = 8, per_node = 4, layout = nodes }`."""
-    value = fields.values.get("visitors")
-    if not isinstance(value, Mapping):
-        count = want_int(fields, "visitors", defaults.visitors, least=0, most=MAX_VNODES)
-        return count, defaults.visitors_per_node, defaults.visitors_layout
-    inner = want_object(fields, "visitors")
-    inner.refuse_unknown(keys.VISITORS)
-    count = want_int(inner, "count", defaults.visitors, least=0, most=MAX_VNODES)
-    per_node = want_int(inner, "per-node", defaults.visitors_per_node, least=1, most=MAX_VNODES)
-    return count, per_node, want_choice(inner, "layout", defaults.visitors_layout)
+def _as_object(value: Any, top: str) -> dict[str, Any]:
+    """An object of keys; a bare value becomes an object with that one key."""
+    if isinstance(value, Mapping):
+        return {normal(key): item for key, item in value.items()}
+    bare = next(each.key for each in declared(Spec) if each.key.top == top and each.key.bare)
+    return {} if value is None else {bare.name: value}
 
 
-def _domain(fields: Fields, default: str) -> str:
-    value = fields.get("domain")
-    if value is None:
-        return default
-    text = str(value).lower()
-    if text == VNODE_DOMAIN or text.endswith(f".{VNODE_DOMAIN}"):
-        fields.note(
-            "domain",
-            f"must not lie in '{VNODE_DOMAIN}', got {value!r}.",
-            "That suffix belongs to the visitor Prosodies; Jitsi hard-codes it.",
-        )
-    elif not _DOMAIN.match(text) or len(text) > MOST_NAME:
-        fields.note("domain", f"must be a host name with a dot in it, got {value!r}.")
-    else:
-        return text
-    return default
+def _object(fields: Fields, top: str, keys: list[Declared]) -> Fields | None:
+    """The fields of an object; None if there is a bare value instead."""
+    value = fields.get(top)
+    if value is not None and not isinstance(value, Mapping):
+        return None
+    inner = want_object(fields, top)
+    inner.refuse_unknown([each.key.name for each in keys if each.key.top == top])
+    return inner
 
 
-def _sizes(fields: Fields) -> dict[Role, Size]:
-    roles = want_object(fields, "roles")
-    roles.refuse_unknown(keys.ROLES)
+def _read(
+    each: Declared, fields: Fields, objects: Mapping[str, Fields | None], *, base: Path
+) -> Any:
+    """The value of one key: as given, else its default."""
+    key = each.key
+    if key.kind == KeyGroup(Packages):
+        return want_packages(fields, base=base)
+    if key.path == key.top:
+        return want(fields, key.name, key.kind, each.default)
+    inner = objects[key.top]
+    if inner is not None:
+        return want(inner, key.name, key.kind, each.default)
+    return want(fields, key.top, key.kind, each.default) if key.bare else each.default
+
+
+def _sizes(fields: Fields, name: str, *, small: bool) -> dict[Role, Size]:
+    """Sizes of the roles that are named; what is left out is as the role has it in such a lab."""
+    roles = want_object(fields, name)
+    roles.refuse_unknown([str(row.role) for row in rows()])
     sizes: dict[Role, Size] = {}
-    for role in Role:
-        inner = want_object(roles, str(role))
-        inner.refuse_unknown(keys.SIZES)
-        default = DEFAULT_SIZES[role]
-        sizes[role] = Size(
-            memory_mib=want_mib(inner, "memory", default.memory_mib, least=LEAST_MEMORY[role]),
-            cpus=want_int(inner, "cpus", default.cpus, least=1, most=MOST_CPUS),
-        )
+    for row in (row for row in rows() if roles.get(str(row.role)) is not None):
+        inner = want_object(roles, str(row.role))
+        inner.refuse_unknown([each.key.name for each in declared(Size)])
+        values = {}
+        for each in declared(Size):
+            default = getattr(row.small if small else row.size, each.attribute)
+            if isinstance(each.key.kind, Memory):
+                least = row.least_memory_mib
+                values[each.attribute] = want_mib(inner, each.key.name, default, least=least)
+            else:
+                values[each.attribute] = want(inner, each.key.name, each.key.kind, default)
+        sizes[row.role] = Size(**values)
     return sizes
 
 
 def _check_network(spec: Spec, fields: Fields) -> None:
     """The network must hold every node, and a domain that is an address must be the JMS's."""
-    local = spec.visitors_layout is VisitorsLayout.LOCAL
-    visitors_nodes = 0 if local else -(-spec.visitors // spec.visitors_per_node)
-    highest = max(
-        JMS_OFFSET,
-        FIRST_JVB_OFFSET + spec.jvbs - 1,
-        FIRST_VISITORS_OFFSET + visitors_nodes - 1 if visitors_nodes else 0,
-    )
-    last = min(spec.network.num_addresses - 2, 254)
+    highest = last_offset(spec)
+    chosen = spec.network != AUTO_NETWORK
+    last = min(spec.network.num_addresses - 2, 254) if chosen else 254
     if highest > last:
         fields.note(
             "network",
-            f"'{spec.network}' cannot hold the nodes: offset {highest} is needed, "
-            f"{last} is the last.",
-            "Take a /24, or put more vnodes on a node with visitors.per_node.",
+            f"'{spec.network if chosen else AUTO}' cannot hold the nodes: "
+            f"offset {highest} is needed, {last} is the last.",
+            "Use a /24, or put more vnodes on each node with 'visitors.per-node'.",
         )
         return
     if re.fullmatch(r"[0-9.]+", spec.domain):
-        jms = IPv4Address(spec.network[JMS_OFFSET])
+        if not chosen:
+            fields.note("domain", "cannot be an address if the network is 'auto'.")
+            return
+        jms = IPv4Address(spec.network[jms_offset()])
         if spec.domain != str(jms):
             fields.note("domain", f"may be an address only if it is the JMS's, '{jms}'.")

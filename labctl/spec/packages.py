@@ -1,4 +1,4 @@
-"""The source words of `--packages`, `labctl gate` and lab.conf, and the keys of `packages`."""
+"""Package sources, as `--packages`, `labctl gate` and lab.conf name them; keys of `packages`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labctl.errors import Problem
-from labctl.model import Channel, Packages, PackageSource
-from labctl.openpgp import parse_fingerprint
-from labctl.spec import keys
+from labctl.core.errors import Problem
+from labctl.core.openpgp import parse_fingerprint
+from labctl.core.user import expand
+from labctl.core.usertext import load_text
+from labctl.spec.addresses import address_problem, is_address
 from labctl.spec.readers import Fields, want_choice, want_object, want_text
+from labctl.spec.versions import VERSION, VersionList, parse_versions
+from labctl.topology.keys import declared
+from labctl.topology.spec import VERSIONS_FILE, Packages, PackageSource, RepositoryChannel
 
-_VERSION = re.compile(r"^[0-9][A-Za-z0-9.+~:-]*$")
-_PACKAGE = re.compile(r"^[a-z0-9][a-z0-9+.-]+$")
-_KEPT = ("versions", "versions-file", "repository", "key")
-"""What a source on the command line leaves as lab.conf has it."""
+KEPT = ("versions", "versions-file", "repository", "key")
+"""Keys of lab.conf that a source on the command line does not change."""
 
 
 def parse_packages(text: str) -> dict[str, Any]:
-    """A source word as the keys of `packages`.
+    """A source, such as `jitsi:testing`, as the keys of `packages`.
 
     `auto`, `stand-ins`, `jitsi`, `jitsi:CHANNEL`, `jitsi:VERSIONS-FILE`,
-    `jitsi:CHANNEL:VERSIONS-FILE`, `debs:DIR`, `debs:FILE.deb,FILE.deb`.
+    `jitsi:CHANNEL:VERSIONS-FILE`, `debs:DIR`, `debs:FILE.deb,FILE.deb`; a file may be an address.
     """
     source, _, rest = text.partition(":")
     found: dict[str, Any] = {"source": source}
@@ -31,98 +33,89 @@ def parse_packages(text: str) -> dict[str, Any]:
         return found
     if source == PackageSource.DEBS:
         files = [part.strip() for part in rest.split(",") if part.strip()]
-        several = len(files) > 1 or files[0].endswith(".deb")
+        several = (len(files) > 1 and not expand(rest).is_dir()) or files[0].endswith(".deb")
+        several = several or is_address(files[0])
         return found | ({"files": files} if several else {"path": rest})
+    return found | _parse_channel(source, rest)
+
+
+def _parse_channel(source: str, rest: str) -> dict[str, Any]:
+    """What follows a source that is a repository: a channel, a versions file, or both."""
     channel, colon, file = rest.partition(":")
-    if colon and channel in list(Channel):
-        return found | {"channel": channel, "versions-file": file}
+    if colon and channel in list(RepositoryChannel):
+        return {"channel": channel, "versions-file": file}
     if source == PackageSource.JITSI and re.search(r"[/.:]", rest):
-        return found | {"versions-file": rest}
-    return found | {"channel": rest}
+        return {"versions-file": rest}
+    return {"channel": rest}
 
 
 def with_source(old: Any, text: str) -> dict[str, Any]:
-    """`packages` of lab.conf, its source replaced by a word of the command line.
+    """`packages` of lab.conf, with its source replaced by one from the command line.
 
-    What is relative on the command line is relative to where the user stands.
+    Relative paths on the command line are relative to the current folder.
     """
     chosen = parse_packages(text)
     for key in ("path", "versions-file"):
         if key in chosen:
             chosen[key] = _absolute(chosen[key])
     if "files" in chosen:
-        chosen["files"] = [_absolute(file) for file in chosen["files"]]
+        chosen["files"] = [
+            file if is_address(file) else _absolute(file) for file in chosen["files"]
+        ]
     values = {key.replace("_", "-"): value for key, value in old.items()} if _is_map(old) else {}
-    return {key: values[key] for key in _KEPT if key in values} | chosen
+    return {key: values[key] for key in KEPT if key in values} | chosen
 
 
 def want_packages(fields: Fields, *, base: Path) -> Packages:
-    """`packages`: a source word, or an object; relative paths are under `base`."""
+    """Read `packages`: a source, or an object; relative paths are relative to `base`."""
     value = fields.values.get("packages")
     if isinstance(value, str):
         inner = Fields.of(parse_packages(value), fields.problems, fields.key("packages"))
     else:
         inner = want_object(fields, "packages")
-    inner.refuse_unknown(keys.PACKAGES)
+    known = [each.key.name for each in declared(Packages)]
+    inner.refuse_unknown([*known, VERSIONS_FILE.name])
     source = want_choice(inner, "source", PackageSource.AUTO)
     path = want_text(inner, "path", None)
     files = _want_files(inner)
     if source is PackageSource.DEBS and path is None and not files:
-        inner.note("path", "must name the directory that holds the .deb files.", "debs:DIR")
+        inner.note("path", "must name the folder that holds the .deb files.", "debs:DIR")
     if path is not None and files:
         inner.note("files", "cannot be given together with 'packages.path'.")
+    listed = _want_versions(inner, base=base)
     return Packages(
         source=source,
-        channel=want_choice(inner, "channel", Channel.STABLE),
+        channel=want_choice(inner, "channel", RepositoryChannel.STABLE),
         path=_under(base, path) if path is not None else None,
-        versions=_want_versions(inner, base=base),
-        files=tuple(_under(base, file) for file in files),
+        versions=listed.versions,
+        files=tuple(file if is_address(file) else _under(base, file) for file in files),
         repository=_want_repository(inner),
         key=_want_key(inner),
+        others=listed.others,
     )
 
 
-def parse_versions(text: str, problems: list[Problem], *, name: str) -> dict[str, str]:
-    """Package -> version of a file of such lines; '#' begins a comment.
-
-    What `dpkg-query -W` prints is such a file, so lines of other packages are fine.
-    """
-    found: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.partition("#")[0].replace("=", " ").split()
-        if not words:
-            continue
-        where = f"{name}, line {number}"
-        if len(words) != 2 or not _PACKAGE.match(words[0]) or not _VERSION.match(words[1]):
-            problems.append(Problem(where, f"must be 'package version', got {line.strip()!r}."))
-        elif words[0] in found:
-            problems.append(Problem(where, f"names '{words[0]}' a second time."))
-        else:
-            found[words[0]] = words[1]
-    return found
-
-
-def _want_versions(fields: Fields, *, base: Path) -> dict[str, str]:
-    """Versions of the file, then those of the object, which win."""
+def _want_versions(fields: Fields, *, base: Path) -> VersionList:
+    """Versions from the file and from the object; the object wins."""
     file = want_text(fields, "versions-file", None)
-    found: dict[str, str] = {}
+    listed = VersionList({})
     if file is not None:
         path = Path(_under(base, file))
         key = fields.key("versions-file")
         try:
-            found = parse_versions(path.read_text("utf-8"), fields.problems, name=f"'{path}'")
+            listed = parse_versions(load_text(path), fields.problems, name=f"'{path}'")
         except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
-            hint = f"A channel is one of {', '.join(Channel)}."
+            reason = getattr(error, "strerror", None) or "it is not text"
+            hint = f"A channel is one of {', '.join(RepositoryChannel)}."
             fields.problems.append(Problem(key, f"'{path}' cannot be read: {reason}.", hint))
     inner = want_object(fields, "versions")
     for name, value in inner.values.items():
         text = str(value)
-        if _VERSION.match(text):
-            found[name] = text
+        if VERSION.match(text):
+            listed.versions[name] = text
         else:
             inner.note(name, f"must be a Debian version such as '1.0-1196-1', got {value!r}.")
-    return found
+    return listed
 
 
 def _want_files(fields: Fields) -> Sequence[str]:
@@ -130,6 +123,8 @@ def _want_files(fields: Fields) -> Sequence[str]:
     if value is None:
         return ()
     if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
+        for problem in filter(None, map(address_problem, value)):
+            fields.note("files", problem)
         return value
     fields.note("files", f"must be a list of .deb files, got {value!r}.")
     return ()
@@ -154,11 +149,11 @@ def _want_key(fields: Fields) -> str:
 
 
 def _under(base: Path, path: str) -> str:
-    return str((base / Path(path).expanduser()).resolve())
+    return str((base / expand(path)).resolve())
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+    return str(expand(path).absolute())
 
 
 def _is_map(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Checked readers: each takes one field out of plain data and notes a problem where it is wrong."""
+"""Checked readers: each reads one field of plain data and notes a problem if it is wrong."""
 
 from __future__ import annotations
 
@@ -8,16 +8,42 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import AddressValueError, IPv4Network, NetmaskValueError
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
-from labctl.errors import Problem
+from labctl.core.errors import Problem
+from labctl.topology.keys import (
+    AUTO,
+    AUTO_NETWORK,
+    Choice,
+    Cidr,
+    DebianRelease,
+    DomainName,
+    KeyGroup,
+    KeyType,
+    LabName,
+    Memory,
+    OnOff,
+    PerRole,
+    Text,
+    Texts,
+    Versions,
+    WholeNumber,
+)
+from labctl.topology.model import VNODE_DOMAIN
+from labctl.topology.releases import known_releases
+from labctl.topology.workdir import LAB_NAME, LAB_NAME_WORDS, RESERVED_NAMES
 
 E = TypeVar("E", bound=StrEnum)
 
-_SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*(MiB|M|MB|GiB|G|GB)?$", re.IGNORECASE)
-RESERVED_NAMES = ("current", "build")
-"""Names of labctl's own folders under .lab/."""
-_MIB = {"m": 1, "mib": 1, "mb": 1, "g": 1024, "gib": 1024, "gb": 1024}
+MOST_NAME = 253 - len("internal.auth.")
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"^{_LABEL}(\.{_LABEL})+\Z")
+# As Docker, Vagrant, Java and people write them: 2048m, 2g, 2 GiB, 2Gi, 2,5 GB.
+_SIZE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:([kmgt])i?(?:b|bytes?)?)?", re.IGNORECASE)
+_MIB = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024**2}
+MOST_MIB = 4 * 1024**2
+"""More is not meant: such as bytes without a unit."""
 
 
 def normal(key: str) -> str:
@@ -27,7 +53,7 @@ def normal(key: str) -> str:
 
 @dataclass(slots=True)
 class Fields:
-    """One object of the spec while it is read: its values by normal key, and its key path."""
+    """One object of the spec while it is being read: values by normal key, and its key path."""
 
     values: Mapping[str, Any]
     problems: list[Problem]
@@ -47,7 +73,7 @@ class Fields:
         return self.values.get(name)
 
     def refuse_unknown(self, known: Sequence[str]) -> None:
-        """Unknown keys are problems, with the nearest known key as hint."""
+        """Note unknown keys as problems, with the nearest known key as a hint."""
         for name in self.values:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -57,6 +83,33 @@ class Fields:
                     else f"Known keys: {', '.join(self.key(key) for key in known)}."
                 )
                 self.note(name, "is not a key.", hint)
+
+
+def want(fields: Fields, name: str, kind: KeyType, default: Any) -> Any:
+    """The value of a key, read as its declaration says; `default` if it is not given."""
+    match kind:
+        case WholeNumber(least, most):
+            return want_int(fields, name, default, least=least, most=most)
+        case OnOff():
+            return want_bool(fields, name, default=default)
+        case Choice():
+            return want_choice(fields, name, default)
+        case LabName():
+            return want_name(fields, name, default)
+        case DomainName():
+            return want_domain(fields, name, default)
+        case Cidr():
+            return want_network(fields, name, default)
+        case Memory():
+            return want_mib(fields, name, default, least=1)
+        case DebianRelease():
+            return want_release(fields, name, default)
+        case Text():
+            return want_text(fields, name, default)
+        case Texts() | Versions() | KeyGroup() | PerRole():
+            raise TypeError(f"{fields.key(name)} has a reader of its own")
+        case _:
+            assert_never(kind)
 
 
 def want_int(fields: Fields, name: str, default: int, *, least: int, most: int) -> int:
@@ -120,34 +173,67 @@ def want_name(fields: Fields, name: str, default: str) -> str:
     if value in RESERVED_NAMES:
         fields.note(name, f"must not be {value!r}: labctl uses that name itself.")
         return default
-    if isinstance(value, str) and re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", value):
+    if isinstance(value, str) and LAB_NAME.fullmatch(value):
         return value
-    allowed = "1 to 32 lower-case letters, digits and dashes, beginning and ending without a dash"
-    fields.note(name, f"must be {allowed}, got {value!r}.")
+    fields.note(name, f"must be {LAB_NAME_WORDS}, got {value!r}.")
+    return default
+
+
+def want_domain(fields: Fields, name: str, default: str) -> str:
+    """A conference domain, in lower case."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    text = str(value).lower()
+    if text == VNODE_DOMAIN or text.endswith(f".{VNODE_DOMAIN}"):
+        fields.note(
+            name,
+            f"must not lie in '{VNODE_DOMAIN}', got {value!r}.",
+            "That suffix belongs to the visitor Prosodies; Jitsi hard-codes it.",
+        )
+    elif not _DOMAIN.match(text) or len(text) > MOST_NAME:
+        fields.note(name, f"must be a host name with a dot in it, got {value!r}.")
+    else:
+        return text
     return default
 
 
 def want_network(fields: Fields, name: str, default: IPv4Network) -> IPv4Network:
-    """A private IPv4 network such as 192.168.56.0/24."""
+    """A private IPv4 network such as 192.168.56.0/24; AUTO_NETWORK for 'auto'."""
     value = fields.get(name)
     if value is None:
         return default
+    if value == AUTO:
+        return AUTO_NETWORK
     try:
         network = IPv4Network(str(value))
     except (AddressValueError, NetmaskValueError, ValueError) as error:
         fields.note(
             name,
-            f"must be an IPv4 network such as '{default}', got {value!r} ({error}).",
+            f"must be an IPv4 network such as '{default}' or '{AUTO}', got {value!r} ({error}).",
         )
         return default
     if not _is_rfc1918(network):
         fields.note(
             name,
             f"must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16, got '{network}'.",
-            "A lab never uses addresses that may belong to somebody else.",
+            "A lab uses private addresses only.",
         )
         return default
     return network
+
+
+def want_release(fields: Fields, name: str, default: str) -> str:
+    """A Debian release of which labctl has data, such as 13."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    known = known_releases()
+    if str(value) in known:
+        return str(value)
+    hint = "A release is a file of data in 'packer/debian/'."
+    fields.note(name, f"must be one of {', '.join(known)}, got {value!r}.", hint)
+    return default
 
 
 def want_mib(fields: Fields, name: str, default: int, *, least: int) -> int:
@@ -155,11 +241,15 @@ def want_mib(fields: Fields, name: str, default: int, *, least: int) -> int:
     value = fields.get(name)
     if value is None:
         return default
-    match = None if isinstance(value, bool) else _SIZE.match(str(value).strip())
+    match = None if isinstance(value, bool) else _SIZE.fullmatch(str(value).strip())
     if match is None:
         fields.note(name, f"must be an amount such as 2048 or '2 GiB', got {value!r}.")
         return default
-    mib = int(float(match[1]) * _MIB[(match[2] or "MiB").lower()])
+    mib = int(float(match[1].replace(",", ".")) * _MIB[(match[2] or "m").lower()])
+    if mib > MOST_MIB:
+        hint = "A number without a unit is MiB."
+        fields.note(name, f"must be at most {MOST_MIB // 1024**2} TiB, got {value!r}.", hint)
+        return default
     if mib < least:
         fields.note(name, f"must be at least {least} MiB, got {mib} MiB.")
         return default
@@ -167,7 +257,7 @@ def want_mib(fields: Fields, name: str, default: int, *, least: int) -> int:
 
 
 def want_object(fields: Fields, name: str) -> Fields:
-    """A nested object; empty where it is absent."""
+    """A nested object; empty if it is absent."""
     value = fields.get(name)
     if value is not None and not isinstance(value, Mapping):
         fields.note(name, f"must be an object {{ ... }}, got {value!r}.")

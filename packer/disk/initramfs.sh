@@ -1,6 +1,6 @@
 #!/bin/sh
-# Before the kernel is installed: which drivers its initial ramdisk holds.  $1 is the tree.
-# Those of QEMU's and VirtualBox's disks and nothing else, so that it is small and quick.
+# Runs before the kernel is installed: choose the drivers of its initial ramdisk.  $1 is the tree.
+# Only those of QEMU's and VirtualBox's disks, so that it is small and fast.
 set -eu
 mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
 printf 'MODULES=list\nCOMPRESS=zstd\nRESUME=none\n' > "$1/etc/initramfs-tools/conf.d/labctl"

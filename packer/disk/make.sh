@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make a disk that boots by BIOS and by UEFI out of a tree.  No installer, no loop device.
+# Make a disk that boots with BIOS and with UEFI from a tree.  No installer, no loop device.
 #
 #   make.sh TREE.tar GRUB.cfg DISK SIZE_MIB
 #
@@ -16,7 +16,7 @@ root_kib=$((size * 1024 - root_start / 2))
 uuid=5c2f9a1e-6b1d-4c52-9d1e-3b6f0a7d9e10
 
 mkdir "$work/tree"
-# Only root of the machine itself may make devices, and nobody misses them: the kernel fills /dev.
+# Only root of the machine itself may make devices; they are not needed, as the kernel fills /dev.
 tar --extract --file "$tree" --directory "$work/tree" --numeric-owner --same-permissions \
     --exclude './dev/*'
 mkdir -p "$work/tree/boot/grub"

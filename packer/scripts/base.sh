@@ -4,13 +4,13 @@
 set -eu
 
 useradd --create-home --shell /bin/bash vagrant
-# '*' is no password at all; '!' would make sshd refuse the account where PAM is off.
+# '*' means no password; with '!', sshd would refuse the account if PAM is off.
 usermod --password '*' vagrant
 touch /home/vagrant/.hushlogin
 printf 'vagrant ALL=(ALL:ALL) NOPASSWD: ALL\n' > /etc/sudoers.d/vagrant
 chmod 0440 /etc/sudoers.d/vagrant
 
-# Keys come at `up`, read-only, from outside: their owner is not root in here.
+# `labctl up` provides the keys from outside, read-only; their owner is not root in here.
 cat > /etc/ssh/sshd_config.d/labctl.conf <<'CONF'
 HostKey /etc/ssh/lab/host_ed25519
 AuthorizedKeysFile /etc/ssh/lab/authorized_keys
@@ -25,7 +25,7 @@ MaxStartups 100
 CONF
 mkdir -p /etc/ssh/lab
 rm -f /etc/ssh/ssh_host_*
-# It would make keys of its own at the first boot, and take its time.
+# It would make its own keys at the first boot, slowly.
 systemctl mask sshd-keygen.service
 chmod -x /etc/update-motd.d/* 2>/dev/null || true
 : > /etc/motd
@@ -39,13 +39,17 @@ RuntimeMaxUse=32M
 RateLimitIntervalSec=0
 CONF
 
-# A lab must not change under its users, nor compete with its own measurements.
+# A lab must not change while it is used, and nothing may disturb its measurements.
 systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
     e2scrub_all.timer fstrim.timer
 systemctl disable nftables.service
 
-# Rendered by `up`, removed and replaced as one folder.
+# `labctl up` renders it, and removes and replaces it as one folder.
 mkdir -p /var/lib/labctl
+
+# A lab needs no translated messages, which are an eighth of an image.
+echo 'path-exclude=/usr/share/locale/*' > /etc/dpkg/dpkg.cfg.d/labctl
+find /usr/share/locale -mindepth 1 -delete
 
 # An empty file (not a missing one, which means "first boot, apply presets").
 : > /etc/machine-id

@@ -1,5 +1,5 @@
 #!/bin/sh
-# An image counts only when this finds nothing wrong.  Runs as root, last.
+# Check the image; it counts only if nothing is wrong.  Runs as root, last.
 # Writes $LABCTL_INPUT/installed: name, tab, version of every package.
 set -eu
 input=$LABCTL_INPUT
@@ -22,13 +22,13 @@ if prosody=$(dpkg-query -W -f '${Version}' prosody 2>/dev/null); then
     lua5.4 -e 'require "inspect"; require "basexx"' || wrong 'Lua 5.4 lacks inspect or basexx'
 fi
 
-for unit in prosody nginx jicofo jitsi-videobridge2 coturn nftables; do
+while read -r unit; do
     state=$(systemctl is-enabled "$unit" 2>/dev/null || true)
     case $state in enabled*) wrong "unit '$unit' is enabled" ;; esac
-done
+done < "$input/units"
 
 places='/etc /var /home /root /usr/local /opt /srv'
-# What the seed of a virtual machine shows there is not in the image.
+# What a virtual machine's seed shows there is not in the image.
 keys=$(grep -rlIs --exclude-dir=labctl-bake -e '-----BEGIN .*PRIVATE KEY-----' $places |
     grep -v '^/etc/ssh/lab/' || true)
 [ -z "$keys" ] || wrong "private keys in the image: $keys"

@@ -1,13 +1,12 @@
 #!/bin/sh
-# Take everything that belongs to one machine or one lab out of the image.
+# Remove everything that belongs to one machine or one lab from the image.
 # Runs as root, after keep.sh.  $LABCTL_HOST is the placeholder that the packages were given.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 host=$LABCTL_HOST
-units='prosody nginx jicofo jitsi-videobridge2 coturn'
 
-# Some maintainer scripts start their service by other ways than the one that policy-rc.d bars.
-for unit in $units; do
+# Some maintainer scripts start their service in a way that policy-rc.d does not prevent.
+for unit in $(cat "$LABCTL_INPUT/units"); do
     if [ -d /run/systemd/system ]; then systemctl stop "$unit" 2>/dev/null || true; fi
     if systemctl cat "$unit.service" >/dev/null 2>&1 || [ -e "/etc/init.d/$unit" ]; then
         SYSTEMD_OFFLINE=1 systemctl disable "$unit" 2>&1
@@ -23,18 +22,18 @@ find /var/lib/prosody /etc/prosody/certs /etc/prosody/conf.d -mindepth 1 -delete
 rm -f /etc/prosody/conf.avail/"$host".cfg.lua /etc/prosody/conf.avail/jaas.cfg.lua
 rm -f /etc/ssl/private/ssl-cert-snakeoil.key /etc/ssl/certs/ssl-cert-snakeoil.pem
 rm -f /etc/jitsi/meet/"$host"* /etc/jitsi/jicofo/jicofo.conf /etc/jitsi/videobridge/jvb.conf
-# Old packages write these, and Java's side prefers them to the .conf that `up` renders.
+# Old packages write these, and Java prefers them to the .conf that `labctl up` renders.
 rm -f /etc/jitsi/jicofo/sip-communicator.properties \
     /etc/jitsi/videobridge/sip-communicator.properties
 rm -f /etc/nginx/sites-available/"$host".conf
 find /etc/nginx/sites-enabled -mindepth 1 -delete 2>/dev/null || true
 # Authorities that the packages have made themselves.  `update-ca-certificates --fresh` would link all
-# others anew, which costs minutes under emulation, and leave these in Java's store.
+# others again, which takes minutes under emulation, and leave these in Java's store.
 local_authorities=/usr/local/share/ca-certificates
 find $local_authorities -name '*.crt' -exec basename {} .crt \; |
     sed 's#.*#-/etc/ssl/certs/&.pem#' > "$LABCTL_INPUT/authorities"
 find $local_authorities -mindepth 1 -delete
-# Links without an end: the certificates', then those by their hashes.
+# Broken links: those of the certificates, then those named by their hashes.
 find -L /etc/ssl/certs -type l -delete
 find -L /etc/ssl/certs -type l -delete
 if [ -s "$LABCTL_INPUT/authorities" ]; then
@@ -46,7 +45,7 @@ if [ -s "$LABCTL_INPUT/authorities" ]; then
     done
 fi
 
-# Debconf keeps the answers: remember the passwords for check.sh, then reset each one.
+# Debconf keeps the answers: save the passwords for check.sh, then reset each one.
 answers=/var/cache/debconf/passwords.dat
 if [ -e "$answers" ]; then
     sed -n 's/^Value: //p' "$answers" | grep -E '.{6,}' > "$LABCTL_INPUT/secrets" || true
@@ -58,7 +57,7 @@ rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old
 rm -f /etc/ssh/ssh_host_* /var/lib/systemd/random-seed
 : > /etc/machine-id
 ln -sfn /etc/machine-id /var/lib/dbus/machine-id
-# Accounts and files of packages are there: nothing is left for the first boot to update.
+# Accounts and files of packages exist, so the first boot has nothing to update.
 touch /etc/.updated /var/.updated
 
 if [ -e /etc/resolv.conf.labctl-bake ]; then
@@ -68,7 +67,7 @@ if [ -e /etc/resolv.conf.labctl-bake ]; then
     echo '127.0.0.1 localhost' > /etc/hosts
 fi
 
-# What only the bake needed.  The mirror stays, for `apt install` on a node; its password goes.
+# What only the bake needed.  The mirror stays, for `apt install` on a node, without its password.
 rm -f /usr/sbin/policy-rc.d /etc/dpkg/dpkg.cfg.d/labctl-bake /etc/apt/apt.conf.d/99labctl-bake \
     /etc/apt/sources.list.d/labctl-bake.sources /etc/apt/preferences.d/labctl-bake
 sed -i -E 's#://[^/@]+@#://#' /etc/apt/sources.list.d/debian.sources

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a node without a kernel of its own cannot do: hardware, consoles, mounts, logins' seats.
+# Turn off what a node without its own kernel cannot do: hardware, consoles, mounts, login seats.
 # Runs as root inside the base tree of the Docker provider only.
 set -eu
 

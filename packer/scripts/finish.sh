@@ -1,6 +1,6 @@
 #!/bin/sh
-# The last act of a bake, after everything has been fetched from the machine: leave no trace of it,
-# and give free space back, so that the image of a disk holds nothing but files.  Runs as root.
+# The end of a bake, after everything has been fetched from the machine: remove its traces and free
+# the unused space, so that the image of a disk holds only files.  Runs as root.
 set -eu
 rm -rf /tmp/labctl-bake
 systemd-detect-virt --quiet --container && exit 0
@@ -11,7 +11,7 @@ sync
 if [ "$(cat "/sys/block/$disk/queue/discard_max_bytes")" -gt 0 ]; then
     fstrim /
 else
-    # VirtualBox passes no discards on from the disk of an imported box: zeros pack well, too.
+    # VirtualBox does not pass on discards for the disk of an imported box; zeros also pack well.
     dd if=/dev/zero of=/zero bs=1M 2> /dev/null || true
     sync
     rm /zero

@@ -1,20 +1,20 @@
 #!/bin/sh
 # Install a role's packages, Debian's and Jitsi's in one apt call, and start nothing.
-# Runs as root; what it needs was uploaded to $LABCTL_INPUT (labctl/packer.py wrote it).
+# Runs as root; its input was uploaded to $LABCTL_INPUT (from labctl/images/bakeinput.py).
 set -eu
 input=$LABCTL_INPUT
 export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true
-# As in a container, also where systemd runs: units are enabled and disabled, nothing is reloaded
-# after every package, which costs minutes under emulation.
+# As in a container, even if systemd runs: units are enabled and disabled, but nothing is reloaded
+# after every package, which would take minutes under emulation.
 export SYSTEMD_OFFLINE=1
 
-# 101: "not allowed", which invoke-rc.d takes quietly and maintainer scripts never see.
+# 101 means "not allowed"; invoke-rc.d accepts it silently, and maintainer scripts never see it.
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/labctl-bake
 
 if [ -n "$LABCTL_NAMESERVER" ]; then
-    # clean.sh takes it back.
+    # clean.sh undoes this.
     cp /etc/resolv.conf /etc/resolv.conf.labctl-bake
     printf 'nameserver %s\n' "$LABCTL_NAMESERVER" > /etc/resolv.conf
 fi
@@ -25,9 +25,9 @@ cp "$input/backports.pref" /etc/apt/preferences.d/labctl-backports
 cp "$input/labctl-bake.sources" /etc/apt/sources.list.d/labctl-bake.sources
 cp "$input/labctl-bake.pref" /etc/apt/preferences.d/labctl-bake
 
-# Prosody 13 runs on Lua 5.4, for which Debian has neither module; both files are pure Lua.
+# Prosody 13 runs on Lua 5.4, for which Debian has neither module, but both files are pure Lua.
 # Without them the visitors component does not load, and Prosody only says so in its log.
-# They must be there before Prosody's first start, so they are made before its installation.
+# They must exist before Prosody's first start, so they are made before its installation.
 mkdir -p /usr/local/share/lua/5.4
 ln -sf /usr/share/lua/5.3/inspect.lua /usr/share/lua/5.2/basexx.lua /usr/local/share/lua/5.4/
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Keep what the packages' own scripts generated as configuration, with secrets blanked out:
+# Keep the configuration that the packages' own scripts generated, with secrets blanked out;
 # `labctl drift` compares it with what labctl renders.  Runs as root, after install.sh.
 set -eu
 kept=/var/lib/labctl/packaged
@@ -16,7 +16,7 @@ done
 find "$kept" -type f \( -name '*.key' -o -name '*.crt' -o -name '*.pem' -o -name '*.cnf' \) -delete
 
 # A key that ends in "password" or "secret", then = or :, then its value.  In Lua only a string is
-# a value (what else stands there is the name of a variable), and every file stays readable.
+# a value (anything else is the name of a variable), and every file stays readable.
 blanked=BLANKED-BY-LABCTL
 find "$kept" -type f -name '*.lua' -exec sed -i -E \
     -e "s/((password|secret)[[:space:]]*=[[:space:]]*)\"[^\"]*\"/\1\"$blanked\"/Ig" \

@@ -21,17 +21,19 @@ UseHostname=no
 CONF
 systemctl enable systemd-networkd.service
 systemctl disable systemd-networkd-wait-online.service
-# As in a container: a lab has no name server, and where nothing listens an answer comes at once.
+# As in a container: a lab has no name server, and a query to a closed port fails at once.
 printf '# A lab has no name server; /etc/hosts holds its names.\nnameserver 127.0.0.1\n' \
     > /etc/resolv.conf
 printf '127.0.0.1 localhost\n' > /etc/hosts
 : > /etc/hostname
 
-# The seed: a small volume that labctl attaches as a CD, made for this one machine.  It holds what
-# a container gets from outside at the same place: ssh keys; and the machine's name and network.
+# The seed: a small volume that labctl makes for this machine and attaches as a CD.  It has the ssh
+# keys, which a container gets from outside at the same path, and the machine's name and network.
+# On a busy host it may show up after minutes, and nothing would mount it again, so no time limit:
+# without its seed nobody can log in anyway.
 cat > /etc/fstab <<'CONF'
 LABEL=labctl-root / ext4 defaults,noatime 0 0
-LABEL=LABCTL /etc/ssh/lab iso9660 ro,nofail,x-systemd.device-timeout=60s 0 0
+LABEL=LABCTL /etc/ssh/lab iso9660 ro,nofail,x-systemd.device-timeout=infinity 0 0
 CONF
 mkdir -p /usr/local/lib/labctl
 cat > /usr/local/lib/labctl/seed <<'CONF'
@@ -43,7 +45,7 @@ if [ -s $seed/hostname ]; then
     name=$(cat $seed/hostname)
     echo "$name" > /etc/hostname
     hostname "$name"
-    # Until `up` has placed the lab's own file; sudo looks its host up.
+    # Until `labctl up` has placed the lab's own file, because sudo looks up its host.
     grep -qw "$name" /etc/hosts || echo "127.0.1.1 $name" >> /etc/hosts
 fi
 mkdir -p /run/systemd/network
@@ -72,8 +74,8 @@ mkdir -p /etc/systemd/system/ssh.service.d
 printf '[Unit]\nAfter=etc-ssh-lab.mount labctl-seed.service\n' \
     > /etc/systemd/system/ssh.service.d/labctl.conf
 
-# Nobody logs in at a console, and what a first boot would set up is set up here.  Each of these
-# costs a second under emulation.  The random seed would be the same in every machine; the kernel
+# Nobody logs in at a console, and the work of a first boot is done here.  Each of these units
+# takes a second under emulation.  The random seed would be the same in every machine; the kernel
 # mounts the root for writing itself (packer/disk/grub.cfg), and the journal is volatile.
 systemctl mask \
     getty.target getty@.service serial-getty@.service console-getty.service \
@@ -95,7 +97,7 @@ for name in cryptsetup gpt-auto hibernate-resume integritysetup rc-local ssh sys
 done
 systemctl set-default multi-user.target
 
-# One user's password hash with a salt of the day would make every image differ.
+# A password hash with a new salt would make every image different.
 usermod --password '*' root
 rm -f /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log /var/log/apt/* \
     /var/cache/ldconfig/aux-cache

@@ -1,4 +1,4 @@
-# Standard input: one command a line.  They run in order; the first that fails ends it.
+# Standard input: one command per line.  They run in order, until one fails.
 hold
 umask 022
 input=$(cat)

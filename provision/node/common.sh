@@ -1,5 +1,5 @@
-# Comes before every other script here.  Data arrives on standard input, never in argv: the
-# argument list of a process is public.
+# Comes before every other script here.  Data arrives on standard input, never in argv, because
+# the argument list of a process is public.
 set -eu
 umask 077
 export LC_ALL=C
@@ -8,7 +8,7 @@ dir=/var/lib/labctl
 stage=
 trap '[ -z "$stage" ] || rm -rf "$stage"' EXIT
 
-# One script at a time: one that a killed run left behind ends first.
+# One script at a time: wait for one that a killed run has left behind.
 hold() {
     mkdir -p "$dir"
     exec 9>"$dir/lock"
@@ -20,7 +20,7 @@ pick() { printf '%s\n' "$input" | sed -n "s/^$1$tab//p"; }
 
 # Listening TCP sockets: port, local address, unit, process.  The unit comes from the cgroup that
 # the kernel noted for the socket, because inside a container even root may not see whose process
-# holds it.  A unit of "-" is none, "?" is one that the kernel does not tell.
+# holds it.  The unit "-" means none, and "?" one that the kernel does not report.
 listeners() {
     ss -ltnpeH | awk -v OFS='\t' '{
         port = address = $4; sub(/.*:/, "", port); sub(/:[^:]*$/, "", address)

@@ -10,7 +10,7 @@ base64 -d | tar -xz -C "$stage" || { printf 'failed\tarchive\tit did not arrive 
 }
 input=$(cat "$stage/plan")
 
-# What is about to change is on record first, so that a run killed from here on is made good.
+# Record what is about to change, so that the next run can finish if this one is killed.
 { cat "$dir/pending" 2>/dev/null || :; pick dirty; } | sort -u >"$dir/pending.new"
 mv -f "$dir/pending.new" "$dir/pending"
 
@@ -27,7 +27,7 @@ done
 
 stale=$(pick stop)
 if [ -n "$stale" ]; then
-    # A unit whose file is gone already cannot be disabled, only stopped.
+    # A unit whose file has already gone cannot be disabled, only stopped.
     printf '%s\n' "$stale" | xargs -d '\n' systemctl disable --quiet -- 2>/dev/null || :
     printf '%s\n' "$stale" | xargs -d '\n' systemctl stop -- 2>/dev/null || :
     for unit in $stale; do

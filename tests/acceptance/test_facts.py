@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from acceptance.facts import Listener, parse_facts, script_for, units_of
-from labctl.layout import resolve
-from labctl.model import Spec
+from labctl.core.waiting import NO_PATIENCE
+from labctl.topology.layout import resolve
+from labctl.topology.spec import Spec
+from tests.fakes.nodes import sections_of
 
-SECTIONS = {
+LINES = {
     "unit prosody.service": [
         "MainPID=101",
         "Result=success",
@@ -33,6 +35,7 @@ SECTIONS = {
         "Nov 21 13:30:04 modulemanager\terror\tError initializing module 'visitors_component'",
     ],
 }
+SECTIONS = sections_of(LINES)
 
 
 def test_listeners_and_their_users() -> None:
@@ -76,4 +79,4 @@ def test_processes() -> None:
 def test_the_script_asks_for_every_unit(name: str) -> None:
     topology = resolve(Spec(jvbs=1, visitors=2))
     node = topology.node(name)
-    assert all(unit in script_for(node) for unit in units_of(node))
+    assert all(unit in script_for(node, NO_PATIENCE).text for unit in units_of(node))

@@ -9,10 +9,11 @@ from acceptance.accounts import accounts_of, opens
 from acceptance.certificates import services
 from acceptance.chance import CHANCE, tries_for
 from acceptance.facts import Facts
-from acceptance.scripts import LOOP_SECONDS
-from labctl.layout import resolve
-from labctl.model import Spec
-from labctl.prosody_data import render_account
+from acceptance.moderator import parse_note
+from labctl.render.prosody_data import render_account
+from labctl.topology.layout import resolve
+from labctl.topology.spec import Spec
+from tests.fakes.nodes import sections_of
 
 
 @pytest.mark.parametrize("vnodes", [2, 3, 8, 12, 20])
@@ -57,7 +58,7 @@ def test_every_known_line_has_a_reason() -> None:
 def test_accounts_are_read_and_guessed() -> None:
     path = "/var/lib/prosody/auth%2ex/accounts/jvb.dat"
     lines = [path, *render_account("secret", salt=bytes(range(16))).splitlines()]
-    [(name, account)] = accounts_of(Facts("jms", sections={"accounts": lines})).items()
+    [(name, account)] = accounts_of(Facts("jms", sections=sections_of({"accounts": lines}))).items()
     assert name == path
     assert opens(account, "secret")
     assert not opens(account, "Secret")
@@ -69,4 +70,16 @@ def test_every_tls_port_is_looked_at() -> None:
     assert set(found) == {"https", "c2s-main", "c2s-auth", *(f"c2s-v{i}" for i in range(1, 13))}
     assert found["c2s-v12"].port == 52232
     assert "conference.v12.meet.jitsi" in found["c2s-v12"].others
-    assert LOOP_SECONDS > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        pytest.param('{"type": "polls"}', {"type": "polls"}, id="object"),
+        pytest.param("[1]", {}, id="list"),
+        pytest.param("no JSON", {}, id="nonsense"),
+        pytest.param("", {}, id="nothing"),
+    ],
+)
+def test_notes_are_objects(words: str, expected: dict[str, str]) -> None:
+    assert parse_note(words) == expected

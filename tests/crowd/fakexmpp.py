@@ -81,6 +81,8 @@ class FakeXmpp:
     """Stages in order, with the query of each WebSocket."""
     stanzas: list[ElementTree.Element] = field(default_factory=list)
     rooms: dict[str, dict[str, ServerConnection]] = field(default_factory=dict)
+    handled: int = 0
+    """Stanzas since stream management began; one session at a time."""
 
     async def handle(self, ws: ServerConnection) -> None:
         query = parse_qs(urlsplit(ws.request.path if ws.request else "").query)
@@ -96,6 +98,7 @@ class FakeXmpp:
     async def answer(self, ws: ServerConnection, stanza: ElementTree.Element) -> None:
         stage = self.stage(stanza)
         self.seen.append(stage)
+        self.handled += stanza.tag.startswith("{jabber:client}")
         if stage in self.script:
             await self.misbehave(ws, stanza, self.script[stage])
         else:
@@ -151,7 +154,17 @@ class FakeXmpp:
         await self.reply(ws, stanza, f"<bind xmlns='{bind}'><jid>{jid}</jid></bind>")
 
     async def on_enable(self, ws: ServerConnection, stanza: ElementTree.Element) -> None:
+        self.handled = 0
         await ws.send("<enabled xmlns='urn:xmpp:sm:3' resume='true' id='x'/>")
+
+    async def on_r(self, ws: ServerConnection, stanza: ElementTree.Element) -> None:
+        await ws.send(f"<a xmlns='urn:xmpp:sm:3' h='{self.handled}'/>")
+
+    async def on_resume(self, ws: ServerConnection, stanza: ElementTree.Element) -> None:
+        for people in self.rooms.values():
+            for nick in people:
+                people[nick] = ws
+        await ws.send(f"<resumed xmlns='urn:xmpp:sm:3' previd='x' h='{self.handled}'/>")
 
     async def on_conference(self, ws: ServerConnection, stanza: ElementTree.Element) -> None:
         ready = self.not_ready <= 0

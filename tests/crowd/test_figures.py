@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from labctl.crowd import Event, Kind
-from labctl.crowd.figures import History, Spread, explain, percentile, summarise
+from labctl.crowd.figures import Figures, History, explain, summarise
+from labctl.crowd.media.figures import KindFigures, MediaFigures
+from labctl.crowd.record import CrowdRecord
+from labctl.crowd.spread import Spread, percentile
 
 
 def history(*events: Event, state: str = "joined", invited: bool = True) -> History:
@@ -110,7 +115,21 @@ def test_reasons_are_counted_without_names() -> None:
 
 
 def test_json_has_all_that_the_table_has() -> None:
-    told = summarise([history(*VISITOR)], asked=3).to_json()
+    figures = summarise([history(*VISITOR)], asked=3)
+    record = CrowdRecord(lab="demo", room="r", participants=1, rate=10.0, figures=figures)
+    told = json.loads(json.dumps(record.to_json()))
+    assert CrowdRecord.from_json(told).to_json() == record.to_json()
+    assert list(told)[:4] == ["format", "lab", "room", "interrupted"]
     assert (told["asked"], told["in_call"], told["well"]) == (3, 1, False)
     assert told["redirected"] == {"v2": 1}
     assert told["phases"]["all"] == {"count": 1, "p50": 1.5, "p95": 1.5, "max": 1.5}
+
+
+def test_media_come_back_from_plain_data() -> None:
+    spread = Spread(2, 0.001, 0.002, 0.003)
+    sound = KindFigures(2, 2, 100, 8000, 1, 0, jitter=spread, gap=None)
+    media = MediaFigures(2, 2, 2, 3, {"jvb1": 2}, {"no answer": 1}, {"audio": sound})
+    record = CrowdRecord(lab="demo", with_media=2, figures=Figures(asked=2, media=media))
+    told = json.loads(json.dumps(record.to_json()))
+    assert (told["with_media"], told["media"]["audio"]["longest_gap"]) == (2, None)
+    assert CrowdRecord.from_json(told) == record

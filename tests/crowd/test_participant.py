@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from labctl.core.errors import LabError
 from labctl.crowd import Crowd, CrowdError, Kind, Options, Participant, StanzaError, Target
 from labctl.crowd.caps import FEATURES, VER
-from labctl.errors import LabError
 from tests.crowd.fakexmpp import DOMAIN, GARBAGE, FakeXmpp, running, write_certificates
 
 pytestmark = pytest.mark.sockets
@@ -176,6 +176,9 @@ def test_termination_and_second_invitation(tmp_path: Path) -> None:
 BAD_DAYS = [
     pytest.param({"open": "send:not xml at all"}, "not a stanza", id="garbage for an open"),
     pytest.param({"presence": f"send:{GARBAGE}"}, "not a stanza", id="half an element"),
+    pytest.param(
+        {"presence": "send:<a xmlns='urn:xmpp:sm:3' h='x'/>"}, "not a stanza", id="no number"
+    ),
     pytest.param(
         {"presence": "send:<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"}, "document type", id="a DTD"
     ),

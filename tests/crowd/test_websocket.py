@@ -105,7 +105,7 @@ ACCEPT = b"Sec-WebSocket-Accept: nonsense\r\n"
     ("answer", "words"),
     [
         pytest.param(b"HTTP/1.1 502 Bad Gateway\r\n\r\n", "HTTP 502", id="no vnode behind nginx"),
-        pytest.param(b"SSH-2.0-OpenSSH\r\n\r\n", "no HTTP", id="another protocol"),
+        pytest.param(b"SSH-2.0-OpenSSH\r\n\r\n", "is not HTTP", id="another protocol"),
         pytest.param(b"HTTP/1.1 101 Ok\r\n\r\n", "'upgrade' is ''", id="no upgrade"),
         pytest.param(
             b"HTTP/1.1 101 Ok\r\nUpgrade: websocket\r\n" + ACCEPT + b"\r\n",
@@ -142,13 +142,13 @@ def test_a_server_without_the_subprotocol() -> None:
             "do not",
             id="two beginnings",
         ),
-        pytest.param(b"\xc1\x00", "nobody agreed", id="a reserved bit"),
-        pytest.param(b"\x81\x81\0\0\0\0x", "nobody agreed", id="a masked frame"),
+        pytest.param(b"\xc1\x00", "not negotiated", id="a reserved bit"),
+        pytest.param(b"\x81\x81\0\0\0\0x", "not negotiated", id="a masked frame"),
         pytest.param(b"\x83\x00", "kind 3", id="an unknown opcode"),
         pytest.param(b"\x09\x00", "kind 9", id="a ping in parts"),
         pytest.param(b"\x81\x7f" + (MAX_MESSAGE + 1).to_bytes(8), "larger", id="too large"),
         pytest.param(
-            from_server((Opcode.PING, b"", True)) + b"\xff\xff", "nobody", id="then garbage"
+            from_server((Opcode.PING, b"", True)) + b"\xff\xff", "not negotiated", id="then garbage"
         ),
     ],
 )

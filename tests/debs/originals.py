@@ -1,6 +1,6 @@
 """Small packages with upstream's names, whose scripts ask and generate what upstream's do.
 
-They hold no program.  What their maintainer scripts do is from the facts about the originals:
+They hold no program.  What their maintainer scripts do is from docs/facts/packages.md, 2 to 9:
 which debconf questions belong to whom, which files are generated, which secrets stand in them,
 and that jitsi-meet-prosody ends with status 10 where jitsi-meet-web-config's questions are not
 registered.  Every postinst writes what it was told to /var/lib/labctl-test/.

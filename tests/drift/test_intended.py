@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from labctl.drift.intended import Intended, load_intended, reason_of
-from labctl.drift.read import Reading, with_placeholders
-from labctl.drift.report import judge, render_drift
-from labctl.drift.sections import Difference
-from labctl.layout import resolve
-from labctl.model import Spec
+from labctl.drift.read import Reading, Skipped, with_placeholders
+from labctl.drift.report import Drift, merge_readings, render_drift
+from labctl.drift.sections import SettingDifference
+from labctl.topology.layout import resolve
+from labctl.topology.spec import Spec
 
-LIMIT = Difference("prosody", "global", "limits.c2s.rate", "10kb/s", "512kb/s")
+LIMIT = SettingDifference("prosody", "global", "limits.c2s.rate", "10kb/s", "512kb/s")
 
 
 def entry(**changes: str | None) -> Intended:
@@ -47,9 +48,11 @@ def test_what_is_meant_is_named_exactly(changes: dict[str, str | None], fits: bo
 
 def test_a_default_that_a_package_gets_is_a_finding() -> None:
     mine = entry(name="http_interfaces", packaged=None)
-    new = Difference("prosody", "global", "http_interfaces", None, "127.0.0.1")
+    new = SettingDifference("prosody", "global", "http_interfaces", None, "127.0.0.1")
     assert mine.matches(new)
-    assert not mine.matches(Difference("prosody", "global", "http_interfaces", "*", "127.0.0.1"))
+    assert not mine.matches(
+        SettingDifference("prosody", "global", "http_interfaces", "*", "127.0.0.1")
+    )
 
 
 def test_every_intended_difference_has_a_reason_and_none_stands_there_twice() -> None:
@@ -67,6 +70,18 @@ def test_every_intended_difference_has_a_reason_and_none_stands_there_twice() ->
     }
 
 
+WEBSOCKETS = SettingDifference("videobridge", "", "videobridge.websockets.tls", "true", None)
+
+
+@pytest.mark.parametrize(
+    ("version", "meant"),
+    [("2.3-277-g6708140e0-1", True), ("2.3-293-1", True), ("2.3-294-1", False), ("", False)],
+)
+def test_what_only_older_packages_do_is_meant_with_them_only(version: str, *, meant: bool) -> None:
+    intended = load_intended(installed={"jitsi-videobridge2": version})
+    assert (reason_of(WEBSOCKETS, intended) is not None) is meant
+
+
 def test_an_unknown_key_in_the_list_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "intended.toml"
     file.write_text('[[prosody]]\nname = "x"\nreason = "y"\npakaged = "z"\n')
@@ -75,20 +90,45 @@ def test_an_unknown_key_in_the_list_is_refused(tmp_path: Path) -> None:
 
 
 def test_differences_of_several_nodes_are_one_finding() -> None:
-    new = Difference("videobridge", "", "videobridge.sctp.enabled", "false", None)
+    new = SettingDifference("videobridge", "", "videobridge.sctp.enabled", "false", None)
     readings = [
         Reading("jms", (LIMIT, new)),
-        Reading("jvb1", (new,), {"prosody": "there is none"}),
+        Reading("jvb1", (new,), {"prosody": Skipped("there is none")}),
     ]
-    drift = judge(readings, [entry()])
-    assert [(it["name"], it["nodes"]) for it in drift["unknown"]] == [(new.name, ["jms", "jvb1"])]
-    assert [(it["name"], it["reason"]) for it in drift["intended"]] == [(LIMIT.name, "because")]
+    drift = merge_readings(readings, [entry()], lab="demo")
+    assert [(it.name, it.nodes) for it in drift.unknown] == [(new.name, ("jms", "jvb1"))]
+    assert [(it.name, it.reason) for it in drift.intended] == [(LIMIT.name, "because")]
+    plain = json.loads(json.dumps(drift.to_json()))
+    assert Drift.from_json(plain) == drift
+    assert list(plain) == ["format", "lab", "unknown", "intended", "skipped"]
+    assert plain["unknown"][0] == {
+        "nodes": ["jms", "jvb1"],
+        "area": "videobridge",
+        "where": "",
+        "name": new.name,
+        "packaged": "false",
+        "placed": None,
+    }
+    assert plain["intended"][0]["reason"] == "because"
+    assert plain["skipped"] == [
+        {"node": "jvb1", "area": "prosody", "reason": "there is none", "expected": False}
+    ]
     text = render_drift(drift, show_all=False)
     assert "videobridge on jms, jvb1: videobridge.sctp.enabled" in text
     assert "packages  false" in text
     assert "limits.c2s.rate" not in text
-    assert "Not compared on jvb1: prosody, as there is none." in text
+    assert "Not compared on jvb1: prosody, because there is none." in text
     assert "limits.c2s.rate: 10kb/s -> 512kb/s" in render_drift(drift, show_all=True)
+
+
+def test_only_areas_that_have_something_to_compare_count_as_not_compared() -> None:
+    readings = [
+        Reading("visitors1", (), {"prosody": Skipped("there is none", expected=True)}),
+        Reading("jms", (), {"nginx": Skipped("'x' is not there")}),
+    ]
+    drift = merge_readings(readings, [], lab="demo")
+    assert [(it.node, it.area) for it in drift.not_compared] == [("jms", "nginx")]
+    assert len(drift.skipped) == 2
 
 
 def test_the_first_entry_that_fits_gives_the_reason() -> None:

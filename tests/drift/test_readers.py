@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from labctl.core.errors import LabError
 from labctl.drift import hoconkeys, nginxconf, prosodyconf, unitfiles
-from labctl.drift.sections import SECRET, Difference, Sections, compare, flatten
-from labctl.errors import LabError
+from labctl.drift.sections import SECRET, Sections, SettingDifference, compare, flatten
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -78,6 +78,24 @@ def test_hocon_that_cannot_be_read_is_named() -> None:
         hoconkeys.parse_sections("a { b = [ 1, }", source="'/etc/x'")
 
 
+def test_what_is_appended_to_a_hocon_list_is_part_of_it() -> None:
+    appended = hoconkeys.parse_sections(
+        'a { list = [one] }\na.list += two\na { list += "three += x" }\nb += 1 # c += 2\n',
+        source="'x'",
+    )
+    written = hoconkeys.parse_sections('a.list = [one, two, "three += x"]\nb = [1]\n', source="'y'")
+    assert changes(appended, written) == []
+    other = hoconkeys.parse_sections("a.list = [one, two]\nb = [1]\n", source="'z'")
+    assert changes(appended, other) == [("", "a.list", "three += x", None)]
+
+
+def test_hocon_may_have_a_byte_order_mark_and_blanks_of_unicode() -> None:
+    text = '\ufeffa\u00a0=\u00a0{ b\u2003= 1 }\nc = "x\u00a0y" # \u00a0\n'
+    assert hoconkeys.parse_sections(text, source="'x'") == {
+        (): {"a.b": only("1"), "c": only("x\u00a0y")}
+    }
+
+
 NGINX = """
 upstream prosody { server 127.0.0.1:5280; keepalive 2; }  # words { ;
 map $arg_vnode $prosody_node { default prosody; v1 v1; }
@@ -116,8 +134,53 @@ def test_nginx_differences_name_their_block() -> None:
     assert changes(*sides) == [("upstream prosody", "keepalive", "2", "4")]
 
 
+def test_servers_on_one_port_are_told_apart() -> None:
+    text = (
+        "server { listen 443 ssl; server_name a.x; root /a; }\n"
+        "server { listen 443 ssl; server_name b.x www.b.x; root /b; }\n"
+        "server { listen 443; server_name a.x; root /again; }\n"
+        "server { listen 80; root /plain; }\n"
+    )
+    found = nginxconf.parse_sections(text, source="'x'")
+    roots = {place[0]: values["root"] for place, values in found.items() if place}
+    assert roots == {
+        "server :443 a.x": only("/a"),
+        "server :443 b.x www.b.x": only("/b"),
+        "server :443 a.x #2": only("/again"),
+        "server :80": only("/plain"),
+    }
+
+
+def test_lua_in_nginx_is_one_value_whatever_braces_are_in_it() -> None:
+    text = (
+        "\ufefflocation / {\n"
+        "  content_by_lua_block {\n"
+        '    local t = { a = "}" } -- }\n'
+        "    --[==[ } ]==]\n"
+        "    if t.a == '{' then ngx.say([[}}]]) end\n"
+        "  }\n"
+        "  root /x;;\n"
+        "}\n"
+    )
+    found = nginxconf.parse_sections(text, source="'x'")["location /",]
+    assert found["root"] == only("/x")
+    [code] = found["content_by_lua_block"]
+    assert code.startswith('local t = { a = "}" }')
+    assert code.endswith("ngx.say([[}}]]) end")
+
+
 @pytest.mark.parametrize(
-    "text", ["server { listen 80;", "listen 80", "}", "server { listen 80 }", "a; } b;", "{ a; }"]
+    "text",
+    [
+        "a_by_lua_block { local t = {",
+        "a_by_lua_block local",
+        "server { listen 80;",
+        "listen 80",
+        "}",
+        "server { listen 80 }",
+        "a; } b;",
+        "{ a; }",
+    ],
 )
 def test_nginx_that_is_not_closed_is_refused(text: str) -> None:
     with pytest.raises(LabError, match=r"^'/etc/x'"):
@@ -182,8 +245,8 @@ def test_lua_is_run_as_prosody_reads_it(jms_image: str) -> None:
     assert "shown" not in done.stdout
     sides = [prosodyconf.parse_sections(it, source="'x'") for it in done.stdout.splitlines()]
     assert [it for it in compare("prosody", *sides) if it.where != "global"] == [
-        Difference("prosody", "meet.x", "modules_enabled", None, "visitors"),
-        Difference("prosody", "polls.meet.x", "(whole)", POLLS, None),
+        SettingDifference("prosody", "meet.x", "modules_enabled", None, "visitors"),
+        SettingDifference("prosody", "polls.meet.x", "(whole)", POLLS, None),
     ]
     assert [(it.name, it.packaged, it.placed) for it in compare("p", *sides)][:2] == [
         ("limits.c2s.rate", "10kb/s", "512kb/s"),
@@ -192,9 +255,36 @@ def test_lua_is_run_as_prosody_reads_it(jms_image: str) -> None:
 
 
 @pytest.mark.engine
+def test_what_prosody_offers_beside_pure_lua_can_be_read(jms_image: str) -> None:
+    main = (
+        '\ufeffInclude "more.lua"\n'
+        'local cert = require "util.certs"\n'
+        'huge = math.huge; path = cert.find("x", 1); loaded = require "lfs"\n'
+        "tried = pcall(function() error('no') end)\n"
+    )
+    files = f"printf %s {shlex.quote(main)} > main.lua && printf %s 'included = true' > more.lua"
+    done = run_in(jms_image, "''", "/samples/main.lua", files=files)
+    assert done.returncode == 0, done.stderr
+    assert prosodyconf.parse_sections(done.stdout, source="'x'") == {
+        ("global",): {
+            "included": only("true"),
+            "huge": only("inf"),
+            "path": only("require(util.certs).find(x)"),
+            "loaded": only("require(lfs)"),
+            "tried": only("false"),
+        }
+    }
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        pytest.param(
+            "while true do pcall(function() while true do end end) end",
+            "does not come to an end",
+            id="endless in spite of pcall",
+        ),
         pytest.param('os.execute("touch /x")', "attempt to call a nil value", id="program"),
         pytest.param('io.open("/etc/passwd")', "attempt to index a nil value", id="file"),
         pytest.param("while true do end", "does not come to an end", id="endless"),

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from labctl.crowd import Event, Kind, View
-from labctl.drills.blip import Blip, Loss, blip_to_json, is_out, measure, percentile
+from labctl.drills.blip import (
+    Blip,
+    Loss,
+    is_out,
+    measure,
+    measure_sound,
+    percentile,
+    record_blip,
+    render_loss,
+)
 from labctl.drills.heal import Health
+from labctl.report.blip import BlipRecord
+from tests.drills.hearing import source
+from tests.drills.hearing import view as hears
 
 
 def view(*events: tuple[Kind, float]) -> View:
@@ -61,4 +75,25 @@ def test_a_blip_is_good_when_everybody_is_back_and_the_lab_is_healthy() -> None:
     assert Blip("stop", 4, 2, (fine,), Health(1.0)).good
     assert not Blip("stop", 4, 2, (fine, gone), Health(1.0)).good
     assert not Blip("stop", 4, 2, (fine,), Health(None, left="broken")).good
-    assert blip_to_json(Blip("stop", 4, 2, (fine,), Health(1.0)))["seconds"]["max"] == 1.0
+    record = record_blip(Blip("stop", 4, 2, (fine, gone), Health(1.0)))
+    assert record.seconds["max"] == 1.0
+    assert BlipRecord.from_json(json.loads(json.dumps(record.to_json()))) == record
+    assert (record.to_json()["format"], record.good) == (1, False)
+
+
+def test_a_loss_says_for_how_long_sound_stopped_and_who_is_mute() -> None:
+    sources = (source(), source((100.2, 2.5)), source(last_at=101.0))
+    loss = measure("jvb1", [MOVED], since=100.0, back_after=1.0)
+    loss = measure_sound(loss, [hears(one) for one in sources], since=100.0)
+    assert loss.sound == pytest.approx((0.0, 2.5))
+    assert (loss.mute, loss.listening) == (1, 3)
+    words = "sound paused for 2.5 s at most, 1 of 3 MUTE SINCE; bridge back"
+    assert words in render_loss(loss)
+
+
+def test_whoever_is_in_a_call_and_hears_nothing_makes_a_blip_bad() -> None:
+    mute = Loss("jvb", 4, (1.0,), 0, 2.0, sound=(2.0,), mute=1, listening=2)
+    blip = Blip("stop", 4, 2, (mute,), Health(1.0))
+    assert not blip.good
+    assert record_blip(blip).losses[0].mute == 1
+    assert record_blip(blip).sound_paused["max"] == 2.0

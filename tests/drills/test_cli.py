@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from labctl.cli.blip import blip_command
 from labctl.cli.drill import drill_command
+from labctl.core.errors import LabError, UsageError
 from labctl.drills import DRILLS
-from labctl.errors import LabError, UsageError
 
 
 def test_the_list_names_every_drill_and_its_weakness() -> None:

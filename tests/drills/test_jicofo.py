@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from labctl.core.waiting import NO_PATIENCE
 from labctl.drills.jicofo import parse_marks, parse_sample, render_sample
 from labctl.drills.model import Mark
+from labctl.node.sections import Sections, parse_sections
 
+CLOCK = "2026-11-21 11:31:05.231456\n"
 STAMP = "Jicofo 2026-11-21 11:31:05.231 "
 BRIDGE = (
     "Bridge[jid=jvbbrewery@internal.auth.meet.lab.internal/jvb1, version=2.3, relayId=null, "
@@ -83,11 +86,9 @@ def test_other_lines_are_nothing() -> None:
 
 
 def test_a_sample_is_clock_size_figures_and_new_lines() -> None:
-    text = (
-        "2026-11-21 11:31:05.231456\n1234\n"
-        '{"bridge_selector": {"operational_bridge_count": 2}}\nline 1\nline 2\n'
-    )
-    sample = parse_sample(text)
+    stats = '{"bridge_selector": {"operational_bridge_count": 2}}'
+    said = {"clock": CLOCK, "size": "1234\n", "stats": stats, "log": "line 1\nline 2\n"}
+    sample = parse_sample(Sections(said))
     assert sample.size == 1234
     assert sample.operational == 2
     assert sample.text == "line 1\nline 2\n"
@@ -95,13 +96,24 @@ def test_a_sample_is_clock_size_figures_and_new_lines() -> None:
 
 @pytest.mark.parametrize("stats", ["", "not json", "{}"], ids=["silent", "garbage", "empty"])
 def test_a_jicofo_that_does_not_answer_has_no_figures(stats: str) -> None:
-    assert parse_sample(f"2026-11-21 11:31:05.231456\n0\n{stats}\n").operational is None
+    said = {"clock": CLOCK, "size": "0\n", "stats": stats, "log": ""}
+    assert parse_sample(Sections(said)).operational is None
 
 
 def test_a_sample_that_is_none_is_an_error() -> None:
     with pytest.raises(ValueError):
-        parse_sample("bash: date: not found")
+        parse_sample(parse_sections("bash: date: not found"))
 
 
 def test_known_bytes_of_the_log_are_not_sent_again() -> None:
-    assert "tail -c +$(( 500 + 1 ))" in render_sample(offset=500)
+    assert "tail -c +$(( 500 + 1 ))" in render_sample(offset=500, patience=NO_PATIENCE).text
+
+
+def test_a_request_to_a_bridge_that_timed_out_is_a_mark() -> None:
+    line = (
+        "Jicofo 2026-11-28 23:01:20.551 SEVERE: [45] [room=drill-1@conference.x meeting_id=6] "
+        "ColibriV2SessionManager.doAllocate#641: Failed to allocate a colibri2 endpoint for 87: "
+        "Timeout\n"
+    )
+    [(_, mark, subject, _)] = parse_marks(line)
+    assert (mark, subject) == (Mark.NO_ALLOCATION, "drill-1")

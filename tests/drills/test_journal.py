@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from labctl.drills.journal import Entry, Journal, journal_path, load_journal
-from labctl.errors import LabError
-from labctl.workdir import Workdir
+from labctl.core.errors import LabError
+from labctl.core.state import Flaw, StateError
+from labctl.drills.journal import Journal, UndoEntry, forget_journal, journal_path, load_journal
+from labctl.topology.workdir import Workdir
+from tests.samples import SAMPLES
 
-ONE = Entry("jvb1", "jvb1", "systemctl start one")
-TWO = Entry("jvb2", "jvb2", "nft delete table two")
+ONE = UndoEntry("jvb1", "jvb1", "systemctl start one")
+TWO = UndoEntry("jvb2", "jvb2", "nft delete table two")
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_undos_run_newest_first_and_the_file_goes(workdir: Workdir) -> None:
     journal = Journal(workdir, what="x")
     journal.add(ONE)
     journal.add(TWO)
-    ran: list[Entry] = []
+    ran: list[UndoEntry] = []
     journal.settle(ran.append)
     assert ran == [TWO, ONE]
     assert load_journal(workdir) is None
@@ -51,9 +53,9 @@ def test_what_could_not_be_undone_stays_and_is_named(workdir: Workdir) -> None:
     journal = Journal(workdir, what="bridge-hang")
     journal.add(ONE)
     journal.add(TWO)
-    ran: list[Entry] = []
+    ran: list[UndoEntry] = []
 
-    def run(entry: Entry) -> None:
+    def run(entry: UndoEntry) -> None:
         ran.append(entry)
         if entry is TWO:
             raise LabError("Node 'jvb2' cannot be reached by ssh: no answer.")
@@ -76,3 +78,37 @@ def test_a_file_that_cannot_be_read_is_not_passed_over(workdir: Workdir, text: s
     journal_path(workdir).write_text(text)
     with pytest.raises(LabError, match="cannot be read"):
         load_journal(workdir)
+
+
+def test_a_journal_of_the_first_labctl_is_undone(workdir: Workdir) -> None:
+    workdir.path.mkdir()
+    sample = SAMPLES / "labs" / "containers" / "drill.json"
+    journal_path(workdir).write_text(sample.read_text())
+    found = load_journal(workdir)
+    assert found is not None
+    assert found.entries == [
+        UndoEntry("jvb1", "start jvb1", "systemctl start jitsi-videobridge2.service")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "flaw"),
+    [
+        pytest.param("", Flaw.DAMAGED, id="empty"),
+        pytest.param('{"drill": "x", "undo": [{"node": "jvb1"', Flaw.DAMAGED, id="cut"),
+        pytest.param('{"drill": "x", "undo": [{"node": "jvb1"}]}', Flaw.DAMAGED, id="lost"),
+        pytest.param('{"format": 2, "drill": "x", "undo": []}', Flaw.NEWER, id="newer"),
+    ],
+)
+def test_what_cannot_be_read_may_still_be_broken(workdir: Workdir, text: str, flaw: Flaw) -> None:
+    workdir.path.mkdir()
+    journal_path(workdir).write_text(text)
+    with pytest.raises(StateError) as caught:
+        load_journal(workdir)
+    assert caught.value.flaw is flaw
+    assert caught.value.hint == (
+        "Run 'labctl down', then 'labctl up': new nodes have no faults of an interrupted drill."
+    )
+    forget_journal(workdir)
+    assert load_journal(workdir) is None
+    forget_journal(workdir)

@@ -43,3 +43,9 @@ def test_a_participants_events_become_marks() -> None:
         (3.0, Mark.HEARD),
         (5.0, Mark.LOST),
     ]
+
+
+def test_what_a_participants_ice_says_names_bridge_address_and_reason() -> None:
+    details = {"bridge": "jvb1", "address": "10.0.0.1", "port": "10000", "reason": "silent"}
+    [seen] = marks_of([Event(Kind.MEDIA_FAILED, 1.0, details)], who=Who.CALL, subject="p1")
+    assert (seen.mark, seen.detail) == (Mark.NO_WAY, "jvb1 10.0.0.1:10000 silent")

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from labctl.gate.blame import suspects
-from labctl.layout import resolve
-from labctl.model import Spec, Topology
 from labctl.ready.probe import NodeState, UnitState, expected_units
+from labctl.topology.layout import resolve
+from labctl.topology.model import Topology
+from labctl.topology.spec import Spec
 
 RUNS = UnitState("active", "running", 0, "enabled", None)
 PORTS = frozenset({22, 80, 443, 5222, 5269, 5280, 8888})
@@ -46,6 +47,18 @@ def test_bridge_that_starts_and_dies(topology: Topology, states: dict[str, NodeS
     states["jvb1"] = with_unit(states["jvb1"], unit, active="active", restarts=3)
     (found,) = suspects(topology, states)
     assert found.seen == "ended and was started again 3 times"
+
+
+def test_jicofo_that_was_not_reached_is_not_to_blame(
+    topology: Topology, states: dict[str, NodeState]
+) -> None:
+    bridge, jicofo = "jitsi-videobridge2.service", "jicofo.service"
+    states["jvb1"] = with_unit(states["jvb1"], bridge, active="activating", sub="auto-restart")
+    for values in ({"active": "inactive", "sub": "dead"}, {"active": "active", "sub": "running"}):
+        jms = with_unit(states["jms"], jicofo, **values)
+        states["jms"] = replace(jms, ports=PORTS - {8888})
+        first, second = suspects(topology, states)
+        assert (first.package, second.package) == ("jitsi-videobridge2", "jicofo")
 
 
 def test_jicofo_whose_unit_has_not_noticed(

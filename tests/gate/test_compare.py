@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from labctl.gate.compare import judge
-from labctl.gate.model import Case, Difference, Finding, Gate, Outcome, Severity, Trouble, Word
-from tests.gate.sides import FAILED, FLAKY, PASSED, SKIPPED, UPS, case, make_side, template
+from labctl.gate.certainty import Pair
+from labctl.gate.compare import judge_gate
+from labctl.gate.measures import Load, Up
+from labctl.gate.model import (
+    CaseOutcome,
+    Difference,
+    Gate,
+    GateCase,
+    GateFinding,
+    GateVerdict,
+    Severity,
+    Trouble,
+)
+from tests.gate.sides import FAILED, FLAKY, PASSED, SKIPPED, UPS, case, make_side, slower, template
 
 
 def subjects(gate: Gate, severity: Severity) -> list[str]:
@@ -16,29 +29,29 @@ def subjects(gate: Gate, severity: Severity) -> list[str]:
 
 
 def test_everything_passed() -> None:
-    gate = judge(make_side())
-    assert (gate.word, gate.word.exit_code) == (Word.PASS, 0)
+    gate = judge_gate(make_side())
+    assert (gate.word, gate.word.exit_code) == (GateVerdict.PASS, 0)
     assert gate.findings == ()
 
 
 def test_same_as_the_baseline() -> None:
-    gate = judge(make_side(), make_side("baseline"))
-    assert gate.word is Word.PASS
+    gate = judge_gate(make_side(), make_side("baseline"))
+    assert gate.word is GateVerdict.PASS
     assert gate.reason == "as good as the baseline"
-    assert [timing["verdict"] for timing in gate.timings] == ["not judged", "same", "same"]
+    assert [timing.verdict for timing in gate.timings] == ["not judged", "same", "same"]
 
 
 @pytest.mark.parametrize(
     ("values", "subject"),
     [
         ({"tests": (case("test_a"), case("test_b", FAILED, "no bridge\nmore"))}, "test_b"),
-        ({"drills": (Case("failover", FAILED, 9.0, "nobody was re-invited"),)}, "failover"),
+        ({"drills": (GateCase("failover", FAILED, 9.0, "nobody was re-invited"),)}, "failover"),
     ],
     ids=["test", "drill"],
 )
 def test_failure_without_a_baseline(values: dict[str, Any], subject: str) -> None:
-    gate = judge(make_side(**values))
-    assert (gate.word, gate.word.exit_code) == (Word.FAIL, 1)
+    gate = judge_gate(make_side(**values))
+    assert (gate.word, gate.word.exit_code) == (GateVerdict.FAIL, 1)
     assert subjects(gate, Severity.FAIL) == [subject]
     assert "\n" not in gate.findings[0].text
 
@@ -60,31 +73,31 @@ def test_failure_without_a_baseline(values: dict[str, Any], subject: str) -> Non
     ids=lambda value: str(value),
 )
 def test_test_against_the_baselines(
-    new: Outcome | None, old: Outcome | None, severity: Severity | None
+    new: CaseOutcome | None, old: CaseOutcome | None, severity: Severity | None
 ) -> None:
     both = case("test_other")
     candidate = make_side(tests=(both, *([case("test_x", new)] if new else [])))
     baseline = make_side("baseline", tests=(both, *([case("test_x", old)] if old else [])))
-    gate = judge(candidate, baseline)
+    gate = judge_gate(candidate, baseline)
     found = [each.severity for each in gate.findings if each.subject.endswith("test_x")]
     assert found == ([severity] if severity else [])
-    assert gate.word is (Word.FAIL if severity is Severity.FAIL else Word.PASS)
+    assert gate.word is (GateVerdict.FAIL if severity is Severity.FAIL else GateVerdict.PASS)
 
 
 def test_slower_beyond_noise_fails() -> None:
-    slow = tuple({**each, "ready": each["ready"] + 4} for each in UPS)
-    gate = judge(make_side(ups=slow), make_side("baseline"))
-    assert gate.word is Word.FAIL
+    slow = slower(UPS, 4)
+    gate = judge_gate(make_side(ups=slow), make_side("baseline"))
+    assert gate.word is GateVerdict.FAIL
     (finding,) = [each for each in gate.findings if each.area == "timings"]
-    assert finding == Finding(
+    assert finding == GateFinding(
         "timings", "ready", Severity.FAIL, "slower: 9.2 s (9.0-9.4) against 5.2 s (5.0-5.4)"
     )
 
 
 def test_no_verdict_on_timings_of_too_few_runs() -> None:
-    slow = tuple({**each, "ready": each["ready"] + 40} for each in UPS[:2])
-    gate = judge(make_side(ups=slow), make_side("baseline"))
-    assert gate.word is Word.PASS
+    slow = slower(UPS[:2], 40)
+    gate = judge_gate(make_side(ups=slow), make_side("baseline"))
+    assert gate.word is GateVerdict.PASS
     assert "not judged" in gate.findings[-1].text
 
 
@@ -94,50 +107,188 @@ def test_new_log_lines_and_drift_are_for_a_look_and_fail_when_strict() -> None:
         drift=(Difference("jicofo a: 3 -> 2", judged=True),),
     )
     baseline = make_side("baseline")
-    gate = judge(candidate, baseline)
-    assert gate.word is Word.PASS
+    gate = judge_gate(candidate, baseline)
+    assert gate.word is GateVerdict.PASS
     assert [(each.area, each.subject) for each in gate.findings] == [
         ("drift", "jicofo a: 3 -> 2"),
         ("drift", "jicofo a: 1 -> 2"),
         ("logs", "jicofo"),
     ]
     assert "new error, 3x: boom 7" in gate.findings[-1].text
-    assert judge(candidate, baseline, strict=True).word is Word.FAIL
+    assert judge_gate(candidate, baseline, strict=True).word is GateVerdict.FAIL
+
+
+def test_known_log_lines_are_for_information_and_only_their_number_needs_a_look() -> None:
+    known = replace(template("boom <n>", level="error"), reason="a drill does this")
+    gate = judge_gate(make_side(logs=(known,)), make_side("baseline"))
+    (finding,) = [each for each in gate.findings if each.area == "logs"]
+    assert finding.severity is Severity.INFO
+    assert finding.text == "new error, 3x: boom 7; known: a drill does this"
+    many = replace(known, count=300)
+    gate = judge_gate(make_side(logs=(many,)), make_side("baseline", logs=(known,)))
+    (finding,) = [each for each in gate.findings if each.area == "logs"]
+    assert finding.severity is Severity.ATTENTION
+    assert "300x against 3x with the baseline" in finding.text
+    assert judge_gate(make_side(logs=(many,))).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "severity"),
+    [
+        (FAILED, PASSED, Severity.ATTENTION),
+        (FAILED, FAILED, Severity.ATTENTION),
+        (FAILED, None, Severity.ATTENTION),
+        (SKIPPED, PASSED, Severity.ATTENTION),
+        (PASSED, FAILED, Severity.INFO),
+        (PASSED, PASSED, None),
+    ],
+    ids=str,
+)
+def test_contract_needs_a_look_and_fails_only_when_strict(
+    new: CaseOutcome, old: CaseOutcome | None, severity: Severity | None
+) -> None:
+    candidate = make_side(contract=(GateCase("jicofo: a", new, 0.1, "mode is 640"),))
+    baseline = make_side("baseline", contract=(GateCase("jicofo: a", old),) if old else None)
+    gate = judge_gate(candidate, baseline)
+    found = [each for each in gate.findings if each.area == "contract"]
+    assert [each.severity for each in found] == ([severity] if severity else [])
+    assert gate.word is GateVerdict.PASS
+    strict = judge_gate(candidate, baseline, strict=True)
+    assert (strict.word is GateVerdict.FAIL) is (severity is Severity.ATTENTION)
 
 
 def test_without_a_baseline_drift_counts_where_nobody_has_judged_it() -> None:
     drift = (Difference("a", judged=True), Difference("b", judged=False))
-    gate = judge(make_side(drift=drift))
+    gate = judge_gate(make_side(drift=drift))
     assert [(each.area, each.subject) for each in gate.findings] == [("drift", "b")]
 
 
 @pytest.mark.parametrize(
     ("label", "packages", "word"),
     [
-        ("candidate", True, Word.FAIL),
-        ("candidate", False, Word.NOT_JUDGED),
-        ("baseline", True, Word.NOT_JUDGED),
-        ("baseline", False, Word.NOT_JUDGED),
+        ("candidate", True, GateVerdict.FAIL),
+        ("candidate", False, GateVerdict.NOT_JUDGED),
+        ("baseline", True, GateVerdict.NOT_JUDGED),
+        ("baseline", False, GateVerdict.NOT_JUDGED),
     ],
 )
-def test_trouble(label: str, packages: bool, word: Word) -> None:
+def test_trouble(label: str, packages: bool, word: GateVerdict) -> None:
     trouble = Trouble("ready", "The lab was not ready.", packages, package="jicofo")
     sides = {"candidate": make_side(), "baseline": make_side("baseline")}
     sides[label] = make_side(label, trouble=trouble)
-    gate = judge(sides["candidate"], sides["baseline"])
+    gate = judge_gate(sides["candidate"], sides["baseline"])
     assert gate.word is word
-    assert gate.word.exit_code == (1 if word is Word.FAIL else 3)
-    if word is Word.FAIL:
+    assert gate.word.exit_code == (1 if word is GateVerdict.FAIL else 3)
+    if word is GateVerdict.FAIL:
         assert gate.reason == "package 'jicofo' failed in phase 'ready'"
 
 
 @pytest.mark.parametrize("tests", [None, (), (case("test_a", SKIPPED),)], ids=str)
 def test_nothing_that_ran_is_no_pass(tests: object) -> None:
-    assert judge(make_side(tests=tests)).word is Word.NOT_JUDGED
+    assert judge_gate(make_side(tests=tests)).word is GateVerdict.NOT_JUDGED
 
 
 def test_plain_data() -> None:
-    data = judge(make_side(stand_ins=("jicofo",)), make_side("baseline")).to_json()
+    gate = judge_gate(make_side(stand_ins=("jicofo",)), make_side("baseline"))
+    data = json.loads(json.dumps(gate.to_json()))
+    again = Gate.from_json(data)
+    assert again.to_json() == gate.to_json()
+    assert (again.word, again.candidate, again.findings) == (
+        gate.word,
+        gate.candidate,
+        gate.findings,
+    )
     assert data["exit_code"] == 0
     assert data["stand_ins"] == ["jicofo"]
     assert data["candidate"]["tests"][0]["outcome"] == "passed"
+
+
+BUSY = Load(20.0, 2, 0.5)
+QUIET = Load(20.0, 2, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("area", "message", "load", "word"),
+    [
+        ("tests", "nobody was invited within 10 s", BUSY, GateVerdict.NOT_JUDGED),
+        ("tests", "nobody was invited within 10 s", QUIET, GateVerdict.FAIL),
+        ("tests", "nobody was invited within 10 s", None, GateVerdict.FAIL),
+        ("tests", "assert 644 == 600", BUSY, GateVerdict.FAIL),
+        ("drills", "re-invited: nothing", BUSY, GateVerdict.NOT_JUDGED),
+        ("drills", "re-invited: nothing", QUIET, GateVerdict.FAIL),
+    ],
+)
+def test_what_waited_in_vain_on_a_busy_machine_is_not_judged(
+    area: str, message: str, load: Load | None, word: GateVerdict
+) -> None:
+    cases = (case("test_a"), case("test_x", FAILED, message))
+    passed = (case("test_a"), case("test_x"))
+    gate = judge_gate(
+        make_side(**{area: cases}, load=load), make_side("baseline", **{area: passed})
+    )
+    assert gate.word is word
+    if word is GateVerdict.NOT_JUDGED:
+        assert gate.reason == "this machine was too busy to judge 'test_x'"
+        assert "others used 50%" in gate.findings[0].text
+
+
+def test_what_failed_at_times_with_the_baseline_does_not_fail_the_candidate() -> None:
+    candidate = make_side(tests=(case("test_a"), case("test_x", FAILED, "too late")))
+    gate = judge_gate(
+        candidate, make_side("baseline", tests=(case("test_a"), case("test_x", FLAKY)))
+    )
+    assert gate.word is GateVerdict.PASS
+    assert subjects(gate, Severity.ATTENTION) == ["test_x"]
+
+
+def test_figure_that_is_not_clear_takes_the_pass_and_no_more() -> None:
+    ups = (*slower(UPS[:1], 1.9), *slower(UPS[1:], 4.0))
+    gate = judge_gate(make_side(ups=ups), make_side("baseline"), strict=True)
+    assert (gate.word, gate.word.exit_code) == (GateVerdict.NOT_JUDGED, 3)
+    assert subjects(gate, Severity.UNDECIDED) == ["ready"]
+    assert gate.findings[0].text.endswith("3 of 3 pairs count, but they vary too much")
+
+
+def test_slower_start_and_more_cpu_time_fail_though_the_phases_are_the_same() -> None:
+    def with_start(seconds: float, cpu: float) -> tuple[Up, ...]:
+        start = {"jicofo": (seconds + 0.4, seconds, seconds + 9)}
+        used = {"jicofo": (cpu, cpu + 0.3)}
+        return tuple(replace(up, starts=start, start_cpu=used) for up in UPS)
+
+    gate = judge_gate(
+        make_side(ups=with_start(4.5, 5)), make_side("baseline", ups=with_start(2.5, 3))
+    )
+    assert gate.word is GateVerdict.FAIL
+    assert subjects(gate, Severity.FAIL) == ["start of jicofo", "CPU to start jicofo"]
+
+
+def test_lines_that_load_explains_never_decide() -> None:
+    line = replace(template("Took <n> ms"), load=True)
+    gate = judge_gate(
+        make_side(logs=(line,), drift=()), make_side("baseline", drift=()), strict=True
+    )
+    assert gate.word is GateVerdict.PASS
+    assert [each.severity for each in gate.findings if each.area == "logs"] == [Severity.INFO]
+
+
+def test_lab_that_came_up_when_tried_again_is_told_of() -> None:
+    gate = judge_gate(
+        make_side(repeated=("Lab 'x' was not ready.\n  more",)), make_side("baseline")
+    )
+    assert gate.word is GateVerdict.PASS
+    assert gate.findings[0].text == "candidate: came up when tried again: Lab 'x' was not ready."
+
+
+def test_gate_of_the_first_format_is_read() -> None:
+    """It had no pairs, and of a run nothing but the seconds of its phases."""
+    data = json.loads(json.dumps(judge_gate(make_side(), make_side("baseline")).to_json()))
+    for label in ("candidate", "baseline"):
+        side = data[label]
+        side["ups"] = [up["seconds"] for up in side["ups"]]
+        for key in ("load", "repeated"):
+            del side[key]
+    for timing in data["timings"]:
+        del timing["pairs"]
+    gate = Gate.from_json({**data, "format": 1})
+    assert gate.candidate.ups == UPS
+    assert [timing.pairs for timing in gate.timings][2][0] == Pair(5.0, 5.0)

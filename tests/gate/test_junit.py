@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from junitparser import Failure, JUnitXml, Skipped
+from lxml import etree
 
-from labctl.errors import LabError
-from labctl.gate.compare import judge
-from labctl.gate.junit import parse_junit, render_junit
-from labctl.gate.model import Outcome
-from tests.gate.sides import FAILED, SKIPPED, case, make_side
+from labctl.core.errors import LabError
+from labctl.gate.compare import judge_gate
+from labctl.gate.junit import MOST_BYTES, parse_junit, render_junit
+from labctl.gate.model import CaseOutcome, Difference, Gate, Trouble
+from tests.gate.sides import FAILED, SKIPPED, case, finding_storm, make_side
 
 RECORDED = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="pytest" errors="1" failures="1" skipped="2" tests="5" time="61.9">
@@ -30,11 +34,11 @@ RECORDED = """<?xml version="1.0" encoding="utf-8"?>
 def test_what_pytest_wrote() -> None:
     found = {case.name: case for case in parse_junit(RECORDED)}
     assert {name: case.outcome for name, case in found.items()} == {
-        "acceptance/test_ports.py::test_open[jms-5222]": Outcome.PASSED,
-        "acceptance/test_ports.py::test_closed[jvb1]": Outcome.FAILED,
-        "acceptance/test_brewery.py::test_all": Outcome.FAILED,
-        "acceptance/test_config.py::test_relays": Outcome.SKIPPED,
-        "acceptance/test_failover.py::test_kill": Outcome.PASSED,
+        "acceptance/test_ports.py::test_open[jms-5222]": CaseOutcome.PASSED,
+        "acceptance/test_ports.py::test_closed[jvb1]": CaseOutcome.FAILED,
+        "acceptance/test_brewery.py::test_all": CaseOutcome.FAILED,
+        "acceptance/test_config.py::test_relays": CaseOutcome.SKIPPED,
+        "acceptance/test_failover.py::test_kill": CaseOutcome.PASSED,
     }
     assert found["acceptance/test_ports.py::test_closed[jvb1]"].message.startswith("Assertion")
 
@@ -46,7 +50,7 @@ def test_half_a_file() -> None:
 
 def test_what_ci_gets() -> None:
     tests = (case("test_a"), case("test_b", FAILED, "colour \x1b[31mred\x1b[0m \x00"))
-    gate = judge(make_side(tests=tests), make_side("baseline"))
+    gate = judge_gate(make_side(tests=tests), make_side("baseline"))
     root = ElementTree.fromstring(render_junit(gate))
     suites = {suite.get("name"): suite for suite in root}
     assert suites["gate.verdict"].get("failures") == "1"
@@ -57,6 +61,146 @@ def test_what_ci_gets() -> None:
 
 def test_failure_on_both_sides_is_no_failure_for_ci() -> None:
     tests = (case("test_a"), case("test_b", FAILED, "as ever"), case("test_c", SKIPPED))
-    gate = judge(make_side(tests=tests), make_side("baseline", tests=tests))
+    gate = judge_gate(make_side(tests=tests), make_side("baseline", tests=tests))
     root = ElementTree.fromstring(render_junit(gate))
-    assert [suite.get("failures") for suite in root] == ["0"] * 6
+    assert {suite.get("failures") for suite in root} == {"0"}
+
+
+SCHEMA = Path(__file__).parent / "schemas" / "junit-jenkins.xsd"
+
+
+def schema() -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(SCHEMA))
+
+
+def complaints(text: str) -> list[str]:
+    found = schema()
+    found.validate(etree.fromstring(text.encode()))
+    return [str(error) for error in found.error_log]
+
+
+TROUBLE = Trouble("images", "The bake failed.", packages=True, package="jicofo", hint="Look.")
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        judge_gate(make_side()),
+        judge_gate(make_side(), make_side("baseline")),
+        judge_gate(make_side(trouble=TROUBLE, tests=None)),
+        finding_storm(),
+    ],
+    ids=["alone", "pair", "trouble", "storm"],
+)
+def test_jenkins_accepts_it(gate: Gate) -> None:
+    assert complaints(render_junit(gate)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('name="verdict"', 'nome="verdict"'),
+        ('classname="gate"', 'classname=""'),
+        ('tests="1"', 'tests="one"'),
+        ("<skipped", "<omitted"),
+        ('name="test_b"', 'name="test_c"'),
+    ],
+)
+def test_the_schema_refuses_what_jenkins_would(old: str, new: str) -> None:
+    tests = (case("test_a"), case("test_b", SKIPPED, "x"), case("test_c", SKIPPED, "y"))
+    text = render_junit(judge_gate(make_side(tests=tests)))
+    assert complaints(text) == []
+    changed = re.sub(rf"{re.escape(old)}", new, text)
+    changed = changed.replace("</skipped", "</omitted") if "<omitted" in changed else changed
+    assert changed != text
+    assert complaints(changed)
+
+
+def test_names_are_unique_short_and_the_same_in_the_next_build() -> None:
+    def names(gate: Gate) -> list[tuple[str, str]]:
+        root = ElementTree.fromstring(render_junit(gate))
+        return [(it.get("classname", ""), it.get("name", "")) for it in root.iter("testcase")]
+
+    found = names(finding_storm())
+    assert len(found) == len(set(found))
+    assert max(len(name) for _, name in found) <= 100
+    assert ("gate.tests.test_x", "test_a[node-3]") in found
+    assert names(finding_storm()) == found
+    long = judge_gate(make_side(drift=(Difference("prosody " + "x" * 500, judged=False),)))
+    (name,) = (name for area, name in names(long) if area == "gate.drift")
+    assert len(name) <= 100 and re.search(r" \[[0-9a-f]{6}\]$", name)
+
+
+def test_junitparser_reads_what_it_says() -> None:
+    gate = finding_storm()
+    found = JUnitXml.fromstring(render_junit(gate).encode())
+    suites = {suite.name: suite for suite in found}
+    assert found.tests == sum(suite.tests for suite in suites.values())
+    assert suites["gate.verdict"].failures == 1
+    tests = suites["gate.tests"]
+    assert (tests.tests, tests.failures) == (13, 12)
+    by_name = {each.name: each for each in tests}
+    (failure,) = by_name["test_a[node-3]"].result
+    assert isinstance(failure, Failure)
+    assert failure.message == "<b>nobody</b> after 3 s"
+    assert by_name["test_ok"].is_passed
+    assert {each.is_skipped for each in suites["gate.drift"]} == {True}
+    logs = [result for each in suites["gate.logs"] for result in each.result]
+    assert all(isinstance(each, Skipped) and len(each.message) <= 200 for each in logs)
+    assert found.failures == sum(len([r for r in it.result if isinstance(r, Failure)])
+                                 for suite in suites.values() for it in suite)  # fmt: skip
+
+
+def test_details_are_in_the_body() -> None:
+    trouble = Trouble(
+        "ready", "It was not ready.\nNot at all.", packages=True, package="jicofo",
+        evidence=("jms: jicofo.service is failed",), hint="Look inside.",
+    )  # fmt: skip
+    found = JUnitXml.fromstring(
+        render_junit(judge_gate(make_side(trouble=trouble, tests=None))).encode()
+    )
+    (verdict,) = (case for suite in found if suite.name == "gate.verdict" for case in suite)
+    (failure,) = verdict.result
+    for words in ("Not at all.", "jicofo.service is failed", "Hint: Look inside.", "(jicofo)"):
+        assert words in failure.text
+    assert "\n" not in failure.message
+
+
+def test_attachments_are_named_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gate" / "candidate").mkdir(parents=True)
+    log = tmp_path / "gate" / "candidate" / "tests.log"
+    log.write_text("words")
+    tests = (case("test_a"), case("test_b", FAILED, "no"))
+    gate = judge_gate(make_side(tests=tests))
+    monkeypatch.delenv("CI_PROJECT_DIR", raising=False)
+    assert attachments(render_junit(gate, folder=tmp_path / "gate")) == {"test_b": str(log)}
+    monkeypatch.setenv("CI_PROJECT_DIR", str(tmp_path))
+    found = attachments(render_junit(gate, folder=tmp_path / "gate"))
+    assert found == {"test_b": "gate/candidate/tests.log"}
+    assert attachments(render_junit(gate)) == {}
+    assert complaints(render_junit(gate, folder=tmp_path / "gate")) == []
+
+
+def attachments(text: str) -> dict[str, str]:
+    return {
+        case.get("name", ""): path
+        for case in ElementTree.fromstring(text).iter("testcase")
+        for path in re.findall(r"\[\[ATTACHMENT\|(.*?)\]\]", case.findtext("system-out") or "")
+    }
+
+
+def test_strict_findings_are_failures_for_ci() -> None:
+    drift = (Difference("jicofo a: 1 -> 2", judged=False),)
+    for strict, failures in ((False, "0"), (True, "1")):
+        root = ElementTree.fromstring(
+            render_junit(judge_gate(make_side(drift=drift), strict=strict))
+        )
+        assert {it.get("name"): it.get("failures") for it in root}["gate.drift"] == failures
+
+
+def test_a_report_is_never_larger_than_gitlab_reads() -> None:
+    tests = tuple(case(f"test_{n}", FAILED, f"{n}\n" + "x" * 40_000) for n in range(1500))
+    text = render_junit(judge_gate(make_side(tests=(*tests, case("test_ok")))))
+    assert len(text.encode()) <= MOST_BYTES
+    assert "cut; gate.json has all of it" in text
+    assert text.count("<failure") == 1501

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from labctl.gate.logs import new_templates, parse_logs, template_of
+from labctl.gate.logs import (
+    count_templates,
+    cut_sample,
+    kind_of,
+    more_templates,
+    new_templates,
+    parse_logs,
+    template_of,
+)
+from labctl.gate.model import LogTemplate
+from labctl.report.lines import LogLine
 
 FIRST = """\
-##### clock 1795270541.1 +0000 asked 1795270541.1
-##### /var/log/jitsi/jicofo.log
+=== labctl: clock 1795270541.1 +0000 asked 1795270541.1
+=== labctl: /var/log/jitsi/jicofo.log
 Jicofo 2026-11-21 14:14:40.172 WARNING: [25] [xmpp_connection=v1] XmppProvider.d#312: Found 4
 Jicofo 2026-11-21 14:14:40.183 WARNING: [26] [xmpp_connection=v2] XmppProvider.d#312: Found 1
 Jicofo 2026-11-21 14:14:41.183 SEVERE: [26] Health check failed for: Bridge[jid=jvbbrewery@x/jvb1]
 \tat some.Java(Thing.java:1)
 Jicofo 2026-11-21 14:14:42.183 INFO: [26] fine
-##### /var/log/prosody/prosody.err
+=== labctl: /var/log/prosody/prosody.err
 Nov 21 14:14:27 conference.meet.lab.internal:muc\terror\troom 7c4f19aa-1b9c-4d43-8d3e-0f4f1fd3b0aa
-##### journal
+=== labctl: journal
 Nov 21 14:14:08.221608 jms systemd[1]: jicofo.service: Failed with result 'exit-code'.
 Nov 21 14:14:08.221608 jms systemd[1]: Started jicofo.service.
 """
@@ -29,10 +43,8 @@ SECOND = SECOND.replace(
 def test_levels_counts_and_templates() -> None:
     found = {(each.source, each.level): each for each in parse_logs({"jms": FIRST})}
     assert found["jicofo", "warning"].count == 2
-    assert found["jicofo", "warning"].template == (
-        "[<n>] [xmpp_connection=v<n>] XmppProvider.d#<n>: Found <n>"
-    )
-    assert found["jicofo", "error"].template == "[<n>] Health check failed for: Bridge[jid=<jid>]"
+    assert found["jicofo", "warning"].template == ("XmppProvider.d: Found <n>")
+    assert found["jicofo", "error"].template == "Health check failed for: Bridge<...>"
     assert ("systemd", "error") in found
     assert ("prosody", "error") in found
     assert len(found) == 4
@@ -64,5 +76,221 @@ def test_what_differs_between_runs_does_not_count(one: str, other: str) -> None:
     assert template_of(one) == template_of(other)
 
 
+def test_digits_in_names_stay() -> None:
+    found = template_of("meet.x:s2s_whitelist: Not sending to 7 hosts", source="prosody")
+    assert found == "meet.x:s2s_whitelist: Not sending to <n> hosts"
+    assert template_of("jitsi-videobridge2.service: Stopped") == (
+        "jitsi-videobridge<n>.service: Stopped"
+    )
+    assert template_of("it took 12ms, 3x") == "it took <n>ms, <n>x"
+
+
 def test_words_count() -> None:
     assert template_of("bridge joined") != template_of("bridge left")
+
+
+RECORDED = Path(__file__).with_name("recorded.log").read_text()
+"""Lines of Jicofo 1.0-1196 and of the bridge 2.3-312 in a lab on a machine that was very busy."""
+
+REASONS = {
+    ("jicofo", "Prosody's host keeps no roster"): (2, False),
+    ("jicofo", "Jicofo is in a room on a vnode"): (4, False),
+    ("jicofo", "says which components"): (3, False),
+    ("jicofo", "somebody left, or the room ended"): (11, False),
+    ("jicofo", "a bridge was stopped, hung or began anew"): (6, False),
+    ("jicofo", "a bridge was stopped: drills"): (1, False),
+    ("jvb", "the machine was busy"): (7, True),
+    ("jvb", "the machine was busy, and a probe"): (3, True),
+    ("jvb", "newer packages have a Jetty"): (1, False),
+    ("jvb", "Jersey says at each start"): (3, False),
+    ("jvb", "Jersey's description of REST services"): (1, False),
+    ("jvb", "the bridge started before Prosody answered, or"): (5, False),
+    ("jvb", "a call ended or the bridge was stopped"): (9, False),
+    ("prosody", "the queue service for visitors"): (1, False),
+}
+
+
+def test_real_lines_are_few_kinds_and_each_is_judged() -> None:
+    found = parse_logs({"jms": RECORDED})
+    assert len(found) == len(REASONS)
+    assert sum(each.count for each in found) == 57
+    for (source, begin), (count, load) in REASONS.items():
+        assert any(
+            (each.source, each.count, each.load) == (source, count, load)
+            and each.reason.startswith(begin)
+            for each in found
+        ), begin
+
+
+def test_lines_that_nobody_has_judged_are_one_kind_for_each_place_that_writes_them() -> None:
+    other = re.sub(r"SEVERE: (.*)", r"SEVERE: [9] X.y#1: Unheard of, 7 times", RECORDED)
+    found = {each.template: each for each in parse_logs({"jms": other}) if not each.reason}
+    assert {template: (each.origin, each.count) for template, each in found.items()} == {
+        "X.y: Unheard of, <n> times": ("X.y", 6),
+        "X.y: Unheard of, <n> times (ColibriAllocationFailedException)": ("X.y", 4),
+        "X.y: Unheard of, <n> times (XMPPException$XMPPErrorException)": ("X.y", 2),
+    }
+
+
+def of_bridge(text: str, **installed: str) -> LogTemplate:
+    entry = LogLine(0.0, True, "jms", "jvb", "warning", text)
+    (found,) = count_templates([entry], installed=installed)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("version", "judged"),
+    [("2.3-277-g6708140e0-1", False), ("2.3-312-ga29d97d13-1", True), ("0~standin1", True)],
+)
+def test_lines_are_judged_by_version_where_it_depends_on_one(version: str, judged: bool) -> None:
+    text = "[1] x.DeprecationWarning.decorate: Using @Deprecated Class a.b.CrossOriginFilter"
+    found = of_bridge(text, **{"jitsi-videobridge2": version})
+    assert bool(found.reason) is judged
+
+
+def test_known_words_with_another_exception_are_not_known() -> None:
+    line = "[28] [id=shard] MucClient.connect#697: Error connecting:"
+    known = f"{line}\norg.jivesoftware.smack.SmackException$NoResponseException: No response"
+    assert of_bridge(known).reason
+    assert not of_bridge(f"{line}\norg.jivesoftware.smack.sasl.SASLErrorException: no").reason
+    assert of_bridge(line).reason
+
+
+def test_other_words_for_a_known_reason_are_nothing_new() -> None:
+    first = of_bridge("[1] a.Connector.run: Connector died: x\njava.net.SocketException: closed")
+    other = of_bridge("[1] a.B.handle: Removing connector: y\njava.net.SocketException: closed")
+    assert first.template != other.template
+    assert new_templates([other], [first]) == []
+
+
+def test_lines_of_which_there_are_many_more_are_told() -> None:
+    few, many, lots = (replace(of_bridge("[1] A.b#1: words"), count=n) for n in (12, 66, 67))
+    assert more_templates([many], [few]) == []
+    assert more_templates([lots], [few]) == [(lots, few)]
+
+
+# docs/facts/observed-labs.md, 5, as both sets of originals wrote them.
+HARMLESS = [
+    ("prosody", "visitors.meet.lab.internal:visitors_component: 'app_id' must not be empty"),
+    ("jicofo", "[34] org.jivesoftware.smack.roster.Roster$5.processException: Exception reloading"
+     " roster\norg.jivesoftware.smack.XMPPException$XMPPErrorException: XMPPError: service-una"),
+    ("jvb", "[71] [confId=1a epId=2b] EndpointMessageTransport.webSocketError#394: Colibri"
+     " websocket error: null"),
+    ("jicofo", "[71] org.jivesoftware.smack.roster.Roster$PresencePacketListener.processStanza:"
+     " Roster not loaded while processing Presence Stanza [to=focus@auth.meet.jitsi/focus]"),
+    ("jvb", "[59] [confId=4a] Conference.lambda$new$1#368: Took 2186 ms to process an IQ: <iq/>"),
+    ("jicofo", "[46] [room=a@b meeting_id=1] ColibriV2SessionManager.doAllocate#540: Bridge[jid=x]"
+     " with visitor=false chosen for participant with visitor=true"),
+    ("jvb", "[1] org.eclipse.jetty.util.DeprecationWarning.decorate: Using @Deprecated Class"
+     " org.eclipse.jetty.ee10.servlets.CrossOriginFilter"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("source", "text"), HARMLESS)
+def test_every_line_that_facts_call_harmless_is_judged(source: str, text: str) -> None:
+    (found,) = count_templates([LogLine(0.0, True, "jms", source, "error", text)])
+    assert found.reason
+    # The same line of another program is not.
+    (other,) = count_templates([LogLine(0.0, True, "jms", "nginx", "error", text)])
+    assert not other.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1] [room=a@b] JitsiMeetConferenceImpl.start#1: Unheard of",
+        "[1] VisitorsManager.sendIqToComponent$lambda$4#82: Received error response: <iq/>",
+        "[1] XmppProvider.doConnect#131: Unable to connect\njava.lang.NullPointerException: null",
+        "[1] ParticipantInviteRunnable.doRun#236: Failed to invite: KeyError('x')",
+    ],
+    ids=["in a room", "visitors", "exception", "defect"],
+)
+def test_what_nobody_has_judged_stays(text: str) -> None:
+    (found,) = count_templates([LogLine(0.0, True, "jms", "jicofo", "error", text)])
+    assert not found.reason
+
+
+OTHER_RUN = {
+    "offer-": "fo-77",
+    "cm4001": "r12",
+    "6KEKE": "QX1ZB",
+    "v1.meet": "v7.meet",
+    "#641": "#650",
+    "$8#": "$11#",
+    "Took 2186 ms": "Took 51 ms",
+    "akflr68r02acv": "c0ffee77xyz",
+    "Roster$5.": "Roster$6.",
+    "anZiQGF1dGgubWVldC5sYW": "Zm9jdXNAYXV0aC5tZWV0",
+    "2026-11-28T21:54:35.325603929Z": "2026-11-29T01:00:00.1Z",
+    "192.168.90.": "10.77.14.",
+}
+
+
+def test_real_lines_of_another_run_are_nothing_new() -> None:
+    other = RECORDED
+    for old, new in OTHER_RUN.items():
+        assert old in other
+        other = other.replace(old, new)
+    assert new_templates(parse_logs({"jms": other}), parse_logs({"jms": RECORDED})) == []
+
+
+def test_known_place_that_throws_something_else_is_new() -> None:
+    line = "org.jitsi.jicofo.bridge.colibri.ColibriAllocationFailedException: Timeout"
+    assert line in RECORDED
+    other = RECORDED.replace(line, "java.lang.NullPointerException: it is null")
+    (found,) = new_templates(parse_logs({"jms": other}), parse_logs({"jms": RECORDED}))
+    assert (found.origin, found.reason) == ("ParticipantInviteRunnable.doRun", "")
+    assert found.template.endswith("(NullPointerException)")
+
+
+@pytest.mark.parametrize(
+    ("text", "load"),
+    [
+        ("[28] [confId=1a] Conference.lambda$new$1#368: Took 143 ms to process an IQ: <iq/>", True),
+        ("[30] JvbDoctor$Task.doHealthCheck#9: Health check timed out for: Bridge[]", True),
+        ("[30] A.b#1: It failed, but will give it another try after: 5000", True),
+        ("[30] A.b#1: Failed to parse it\njava.lang.IllegalStateException: no", False),
+        ("[30] A.b#1: Got an error: <iq id='x'><error>remote-server-timeout</error></iq>", False),
+    ],
+    ids=["took", "health check", "another try", "defect", "inside of a stanza"],
+)  # fmt: skip
+def test_what_load_alone_explains(text: str, load: bool) -> None:
+    entry = LogLine(0.0, True, "jms", "jicofo", "warning", text)
+    (found,) = count_templates([entry])
+    assert found.load is load
+
+
+def test_one_entry_that_load_does_not_explain_is_enough() -> None:
+    entries = [
+        LogLine(0.0, True, "jms", "jicofo", "error", f"[1] A.b#1: No answer\nx.YException: {why}")
+        for why in ("Timeout", "Timeout", "refused")
+    ]
+    (found,) = count_templates(entries)
+    assert (found.count, found.load) == (3, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "origin", "words"),
+    [
+        ("[41] [room=r1@c.m meeting_id=7f] A.b#12: words", "jicofo", "A.b", "words"),
+        ("org.jivesoftware.smack.roster.Roster$5.run: words", "jicofo", "Roster.run", "words"),
+        ("c2s55d0a8c01230: Client disconnected", "prosody", "c2s", "Client disconnected"),
+        ("room.v3.meet.jitsi:muc: words", "prosody", "room.v<n>.meet.jitsi:muc", "words"),
+        ("startup: Hello 7", "prosody", "startup", "Hello <n>"),
+        ("jicofo.service: Failed with result 'exit-code'.", "systemd", "jicofo.service",
+         "Failed with result 'exit-code'."),
+        ("[1] A.b#3: No key videobridge.health in jvb.conf", "jvb", "A.b",
+         "No key videobridge.health in jvb.conf"),
+    ],
+    ids=["context", "package and anonymous class", "session", "vnode", "startup", "journal", "key"],
+)  # fmt: skip
+def test_origin(text: str, source: str, origin: str, words: str) -> None:
+    found = kind_of(text, source=source)
+    assert (found.origin, found.words) == (origin, words)
+
+
+def test_example_is_cut_to_what_a_person_reads() -> None:
+    sample = f"[41] [room=r1@c.m meeting_id=7f] A.b#12: Took 7 ms: <iq a='b'>{'x' * 2000}</iq>"
+    assert cut_sample(sample) == "A.b#12: Took 7 ms: <iq ...>"
+    assert cut_sample("[1] A.b#1: a < b, c > d") == "A.b#1: a < b, c > d"
+    assert len(cut_sample("x" * 2000)) == 140

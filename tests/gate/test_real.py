@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from labctl.gate.model import CaseOutcome, Gate
+
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,3 +75,28 @@ def test_candidate_that_starts_and_dies(dying: Path, tmp_path: Path) -> None:
         check=True,
     )
     assert listed.stdout == ""
+
+
+def test_candidate_that_is_fine_is_looked_at_from_all_sides(tmp_path: Path) -> None:
+    """Stand-ins as they are: what is asked of nodes is answered, and the report has it."""
+    done = gate(
+        *("--candidate", "stand-ins", "--allow-stand-ins", "--quick"),
+        *("--report", str(tmp_path), "--json"),
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    found = Gate.from_json(json.loads(done.stdout)).candidate
+    assert found.contract and all(
+        each.outcome in (CaseOutcome.PASSED, CaseOutcome.SKIPPED) for each in found.contract
+    )
+    assert found.resources
+    last = found.resources[-1].units
+    assert {"jicofo", "jitsi-videobridge2", "nginx", "prosody", "prosody-v"} == set(last)
+    for use in last.values():
+        assert use.memory > 100_000 and use.threads and use.descriptors
+    assert last["jicofo"].log > 1000
+    assert found.contents is not None
+    assert {"jicofo", "jitsi-videobridge2", "jitsi-meet-prosody"} <= set(found.contents)
+    assert "postinst" in found.contents["jicofo"].scripts
+    assert [each.template for each in found.logs or () if not (each.reason or each.load)] == []
+    (report,) = tmp_path.glob("gate.html")
+    assert "What the services used during the tests" in report.read_text()

@@ -1,10 +1,24 @@
-"""Noise: ranges that meet say nothing, and little is not worth a verdict."""
+"""Noise: pairs that differ too much say nothing, and little is not worth a verdict."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from labctl.gate.timing import compare_seconds, compare_timings, summary
+from labctl.core.plain import to_plain
+from labctl.core.waiting import NO_PATIENCE, Patience
+from labctl.gate.certainty import Pair, compare_pairs
+from labctl.gate.measures import Load, Up
+from labctl.gate.timing import compare_timings, pair_runs, summary, wants_pair
+
+
+def pairs(new: Sequence[float], old: Sequence[float]) -> list[Pair]:
+    return [Pair(mine, other) for mine, other in zip(new, old, strict=False)]
+
+
+def run(lost: float, ready: float = 5.0) -> Up:
+    return Up({"ready": ready}, load=Load(20.0, 2, lost))
 
 
 @pytest.mark.parametrize(
@@ -12,31 +26,105 @@ from labctl.gate.timing import compare_seconds, compare_timings, summary
     [
         ((9, 10, 11), (5, 6, 7), "slower"),
         ((5, 6, 7), (9, 10, 11), "faster"),
-        ((6.9, 10, 11), (5, 6, 7), "same"),
+        ((6.9, 10, 11), (5, 6, 7), "could not judge"),
+        ((5, 6, 7), (6.9, 10, 11), "same"),
         ((7.1, 7.2, 7.3), (6, 6.5, 7), "same"),
         ((1.5, 1.6, 1.7), (0.5, 0.6, 0.7), "same"),
         ((100, 100), (1, 1, 1), "not judged"),
         ((100, 100, 100), (), "not judged"),
     ],
-    ids=["slower", "faster", "ranges meet", "too little", "too short", "two runs", "no baseline"],
+    ids=[
+        "slower",
+        "faster",
+        "spread too wide",
+        "perhaps faster",
+        "too little",
+        "too short",
+        "two runs",
+        "no baseline",
+    ],
 )
 def test_seconds(new: tuple[float, ...], old: tuple[float, ...], verdict: str) -> None:
-    assert compare_seconds(new, old) == verdict
+    assert compare_pairs(pairs(new, old), patience=NO_PATIENCE) == verdict
+
+
+def test_a_second_more_is_nothing_on_slow_machines() -> None:
+    new, old = (3.0, 3.1, 3.2), (1.0, 1.1, 1.2)
+    assert compare_pairs(pairs(new, old), patience=Patience(1.5)) == "slower"
+    assert compare_pairs(pairs(new, old), patience=Patience(2.5)) == "same"
 
 
 def test_only_what_packages_do_is_judged() -> None:
-    new = [{"images": 90.0, "machines": 30.0, "ready": 5.0}] * 3
-    old = [{"images": 1.0, "machines": 3.0, "ready": 5.0}] * 3
-    assert [(each.phase, each.verdict) for each in compare_timings(new, old)] == [
+    new = [Up({"images": 90.0, "machines": 30.0, "ready": 5.0})] * 3
+    old = [Up({"images": 1.0, "machines": 3.0, "ready": 5.0})] * 3
+    found = compare_timings(new, old, patience=NO_PATIENCE)
+    assert [(each.phase, each.verdict) for each in found] == [
         ("machines", "not judged"),
         ("ready", "same"),
     ]
 
 
 def test_summary() -> None:
-    assert summary([3.0, 1.0, 2.0]) == {
+    assert to_plain(summary([3.0, 1.0, 2.0])) == {
         "runs": [3.0, 1.0, 2.0],
         "median": 2.0,
         "least": 1.0,
         "most": 3.0,
     }
+
+
+def test_one_burst_of_load_does_not_hide_what_six_pairs_show() -> None:
+    old = [5.0, 5.1, 5.0, 4.9, 5.0, 5.1, 5.0]
+    new = [7.0, 7.2, 7.1, 6.9, 31.0, 7.1, 7.0]
+    assert compare_pairs(pairs(new, old), patience=NO_PATIENCE) == "slower"
+
+
+def test_a_best_run_as_good_as_the_baselines_proves_that_it_is_not_slower() -> None:
+    old = [5.0, 9.0, 9.1, 9.0, 9.2, 9.0, 9.1]
+    new = [5.0, 14.0, 14.1, 14.2, 14.0, 14.1, 14.0]
+    assert compare_pairs(pairs(new, old), patience=NO_PATIENCE) == "could not judge"
+
+
+def test_runs_under_another_load_do_not_count() -> None:
+    """The first A/B of real packages: a busier second half made the candidate 'slower'."""
+    old = [run(0.1, 5.9 + i / 10) for i in range(3)]
+    new = [run(0.6, 22.1 + i / 10) for i in range(3)]
+    (found,) = compare_timings(new, old, patience=NO_PATIENCE)
+    assert found.verdict == "could not judge"
+    assert not any(pair.counts for pair in found.pairs)
+    (found,) = compare_timings(
+        [run(0.5, up.seconds["ready"]) for up in new],
+        [run(0.6, up.seconds["ready"]) for up in old],
+        patience=NO_PATIENCE,
+    )
+    assert found.verdict == "slower"
+
+
+def test_a_run_whose_partner_was_disturbed_finds_another() -> None:
+    new = [run(0.1, 1), run(0.9, 2), run(0.1, 3), run(0.4, 4)]
+    old = [run(0.1, 1), run(0.1, 2), run(0.5, 3), run(0.9, 4)]
+    found = [(a.seconds["ready"], b.seconds["ready"], c) for a, b, c in pair_runs(new, old)]
+    assert found == [(1, 1, True), (3, 2, True), (4, 3, True), (2, 4, False)]
+
+
+@pytest.mark.parametrize(
+    ("new", "lost", "had", "more"),
+    [
+        (5.0, 0.1, 2, True),
+        (5.0, 0.1, 3, False),
+        (9.0, 0.1, 3, True),
+        (9.0, 0.1, 6, False),
+        (5.0, 0.9, 3, True),
+        (9.0, 0.9, 11, True),
+        (9.0, 0.9, 12, False),
+    ],
+    ids=["asked for", "same", "slower", "sure", "disturbed", "unclear", "the end"],
+)
+def test_how_often_is_enough(new: float, lost: float, had: int, more: bool) -> None:
+    timings = compare_timings([run(lost, new)] * had, [run(0.1)] * had, patience=NO_PATIENCE)
+    assert wants_pair(timings, pairs=had, runs=3) is more
+
+
+def test_one_run_stays_one() -> None:
+    timings = compare_timings([run(0.9, 50.0)], [run(0.1)], patience=NO_PATIENCE)
+    assert not wants_pair(timings, pairs=1, runs=1)

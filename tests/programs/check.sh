@@ -24,6 +24,8 @@ for tree in /nodes/*; do
     for unit in "$tree"/etc/systemd/system/*; do
         [ -e "$unit" ] || continue
         name=$(basename "${unit%.d}" | sed 's/@\.service/@1.service/')
+        # This image has Debian's packages and none of Jitsi's: nothing to add to.
+        case $name in jicofo.service | jitsi-videobridge2.service) continue ;; esac
         check systemd-analyze "$name" systemd-analyze verify "$name"
     done
     for key in jicofo/jicofo.conf:jicofo videobridge/jvb.conf:videobridge \

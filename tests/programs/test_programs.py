@@ -13,9 +13,10 @@ import pytest
 from pyhocon import ConfigFactory
 
 from labctl.lab.prepare import render_lab
-from labctl.layout import resolve
 from labctl.render import Tree
-from labctl.workdir import Workdir
+from labctl.topology.lab import Lab
+from labctl.topology.layout import resolve
+from labctl.topology.workdir import Workdir
 from tests.programs.container import Check, ask_programs
 from tests.rendering import CASES, fixed_trees
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.engine
 PROGRAMS = {
     "jms": {"luac", "prosodyctl", "hocon", "nginx", "nft", "systemd-analyze"},
     "jvb1": {"hocon", "nft"},
+    "monitoring": {"nft"},
     "visitors1": {"luac", "prosodyctl", "nft", "systemd-analyze"},
 }
 BROKEN = {
@@ -53,7 +55,7 @@ def answers(jms_image: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     @cache
     def ask(case: str) -> tuple[list[Tree], list[Check]]:
-        trees = render_lab(Workdir(Path(folder) / case), resolve(CASES[case]))
+        trees = render_lab(Lab(Workdir(Path(folder) / case), resolve(CASES[case])))
         return trees, ask_programs(jms_image, trees)
 
     return ask

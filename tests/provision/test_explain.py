@@ -46,4 +46,4 @@ from provision.explain import explain
 )
 def test_explain(lines: list[str], message: str, detail: tuple[str, ...]) -> None:
     problem = explain("jms", "stage 1", lines)
-    assert (problem.message, problem.detail) == (message, detail)
+    assert (problem.reason, problem.detail) == (message, detail)

@@ -50,6 +50,7 @@ def test_values() -> None:
         pytest.param({"files": [{**FILE, "mode": "rw"}]}, "is wrong", id="mode"),
         pytest.param({"units": [{**UNIT, "name": "x; reboot"}]}, "name of a unit", id="unit"),
         pytest.param({"units": [{**UNIT, "change": "kick"}]}, "'kick' is not", id="change"),
+        pytest.param({"format": 2}, "its format is 2, not 1", id="of a newer labctl"),
     ],
 )
 def test_what_is_wrong_is_said(data: Any, expected: str) -> None:
@@ -60,5 +61,5 @@ def test_what_is_wrong_is_said(data: Any, expected: str) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NodeProblem, match=r"node 'a': '.*manifest.json' is missing"):
+    with pytest.raises(NodeProblem, match=r"Node 'a' \(inspect\): '.*manifest.json' is missing"):
         load_manifest(tmp_path / "manifest.json", node="a")

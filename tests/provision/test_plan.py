@@ -4,19 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from labctl.core.waiting import NO_PATIENCE
+from labctl.render.tree import ChangeCommand, Unit
 from provision.archive import render_plan
-from provision.facts import Listener, Look, Stat, UnitState
-from provision.manifest import Command, Entry, Manifest, Unit
-from provision.operations import render_stage
-from provision.plan import Plan, make_plan
+from provision.facts import Listener, NodeFacts, Stat, UnitState
+from provision.manifest import Manifest, ManifestEntry
+from provision.phases import render_stage
+from provision.plan import ProvisionPlan, make_plan
 from provision.problem import NodeProblem
 
 CONF, OTHER, CA = "/etc/prosody/prosody.cfg.lua", "/etc/other/x.conf", "/usr/share/ca.crt"
 LINK = "/etc/nginx/on/x"
 
 
-def entry(path: str, digest: str = "1", mode: int = 0o640) -> Entry:
-    return Entry(path, "root", "prosody", mode, digest)
+def entry(path: str, digest: str = "1", mode: int = 0o640) -> ManifestEntry:
+    return ManifestEntry(path, "root", "prosody", mode, digest)
 
 
 MANIFEST = Manifest(
@@ -24,16 +26,16 @@ MANIFEST = Manifest(
     files=(entry(CONF), entry(OTHER, mode=0o644), entry(CA)),
     links={LINK: "../x"},
     absent=("/etc/nginx/on/default",),
-    commands=(Command("update-ca-certificates", (CA,)),),
+    commands=(ChangeCommand("update-ca-certificates", (CA,)),),
     units=(
-        Unit("nftables.service", 0, "reload", ("/etc/nftables.conf",), ()),
-        Unit("prosody.service", 1, "restart", ("/etc/prosody/*",), (5222,)),
-        Unit("nginx.service", 1, "reload", (OTHER, LINK), (443,)),
+        Unit("nftables.service", 0, ("/etc/nftables.conf",), "reload"),
+        Unit("prosody.service", 1, ("/etc/prosody/*",), "restart", (5222,)),
+        Unit("nginx.service", 1, (OTHER, LINK), "reload", (443,)),
     ),
     text="old\n",
 )
 UP = UnitState("loaded", "active", "running", True, False, active_for=100.0)
-GOOD = Look(
+GOOD = NodeFacts(
     stats={e.path: Stat("root", "prosody", 0o100000, e.mode) for e in MANIFEST.files},
     digests={e.path: e.sha256 for e in MANIFEST.files},
     links={LINK: "../x"},
@@ -48,18 +50,18 @@ GOOD = Look(
 )
 
 
-def verbs(plan: Plan) -> list[str]:
+def verbs(plan: ProvisionPlan) -> list[str]:
     """The lines for units, as the node's script gets them, without what every stage has."""
     lines = [
         line
         for stage in plan.stages.values()
         if not stage.empty
-        for line in render_stage(stage).splitlines()
+        for line in render_stage(stage, NO_PATIENCE).splitlines()
     ]
     return [line.replace("\t", " ") for line in lines if line[:4] not in ("unit", "port", "dead")]
 
 
-def with_unit(name: str, state: UnitState) -> Look:
+def with_unit(name: str, state: UnitState) -> NodeFacts:
     return replace(GOOD, units={**GOOD.units, name: state})
 
 
@@ -73,7 +75,7 @@ def test_nothing_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("look", "expected"),
+    ("facts", "expected"),
     [
         pytest.param(replace(GOOD, digests={**GOOD.digests, CONF: "2"}), CONF, id="content"),
         pytest.param(
@@ -88,8 +90,8 @@ def test_nothing_to_do() -> None:
         ),
     ],
 )
-def test_drift_is_put_right_and_its_unit_restarted(look: Look, expected: str) -> None:
-    plan = make_plan(MANIFEST, look)
+def test_drift_is_put_right_and_its_unit_restarted(facts: NodeFacts, expected: str) -> None:
+    plan = make_plan(MANIFEST, facts)
     assert [e.path for e in plan.write] == [expected]
     assert verbs(plan) == ["restart prosody.service"]
     assert plan.finish
@@ -105,13 +107,13 @@ def test_a_kept_file_is_the_services_own(
 ) -> None:
     kept = replace(entry(CONF), kept=True)
     manifest = replace(MANIFEST, files=(kept,), text="new\n")
-    look = replace(
+    facts = replace(
         GOOD,
         stats={CONF: Stat("root", "prosody", 0o100000, 0o640)} if found else {},
         digests={CONF: found} if found else {},
         applied=replace(MANIFEST, files=(replace(kept, sha256=applied),)),
     )
-    assert [e.path for e in make_plan(manifest, look).write] == written
+    assert [e.path for e in make_plan(manifest, facts).write] == written
 
 
 def test_a_link_that_points_elsewhere_reloads() -> None:
@@ -176,8 +178,8 @@ def test_units_are_brought_up(state: UnitState, expected: list[str]) -> None:
     ],
 )
 def test_an_active_unit_without_its_port(seconds: float, expected: list[str]) -> None:
-    look = with_unit("prosody.service", replace(UP, active_for=seconds))
-    plan = make_plan(MANIFEST, replace(look, listeners=GOOD.listeners[1:]))
+    facts = with_unit("prosody.service", replace(UP, active_for=seconds))
+    plan = make_plan(MANIFEST, replace(facts, listeners=GOOD.listeners[1:]))
     assert verbs(plan) == expected
     assert not plan.stages[1].empty  # it is waited for in either case
 
@@ -195,31 +197,31 @@ def test_a_stranger_on_a_port_is_refused(address: str) -> None:
 
 
 def test_a_unit_that_goes_may_hold_a_port() -> None:
-    old = replace(MANIFEST, units=(*MANIFEST.units, Unit("old.service", 1, "restart", (), ())))
+    old = replace(MANIFEST, units=(*MANIFEST.units, Unit("old.service", 1)))
     holder = Listener(5222, "*", "old.service", "-")
-    look = replace(GOOD, applied=old, listeners=(holder, *GOOD.listeners))
-    assert make_plan(MANIFEST, look).stop == ("old.service",)
+    facts = replace(GOOD, applied=old, listeners=(holder, *GOOD.listeners))
+    assert make_plan(MANIFEST, facts).stop == ("old.service",)
 
 
 @pytest.mark.parametrize(
-    ("look", "expected"),
+    ("facts", "expected"),
     [
         pytest.param(replace(GOOD, users=frozenset()), "no user 'root'", id="user"),
         pytest.param(replace(GOOD, groups=frozenset({"root"})), "group 'prosody'", id="group"),
     ],
 )
-def test_an_owner_that_does_not_exist_is_named(look: Look, expected: str) -> None:
+def test_an_owner_that_does_not_exist_is_named(facts: NodeFacts, expected: str) -> None:
     with pytest.raises(NodeProblem, match=expected):
-        make_plan(MANIFEST, look)
+        make_plan(MANIFEST, facts)
 
 
 def test_missing_folders_belong_to_whom_their_file_belongs_to() -> None:
-    data = Entry("/var/lib/p/accounts/a.dat", "root", "prosody", 0o640, "1")
+    data = ManifestEntry("/var/lib/p/accounts/a.dat", "root", "prosody", 0o640, "1")
     plan = make_plan(replace(MANIFEST, files=(data,)), replace(GOOD, applied=None))
     assert "mkdir\t0750\troot\tprosody\t/var/lib/p/accounts\n" in render_plan(plan)
 
 
 def test_a_changed_unit_file_reloads_systemd() -> None:
-    unit = Entry("/etc/systemd/system/p@.service", "root", "root", 0o644, "1")
+    unit = ManifestEntry("/etc/systemd/system/p@.service", "root", "root", 0o644, "1")
     plan = make_plan(replace(MANIFEST, files=(*MANIFEST.files, unit)), GOOD)
     assert plan.daemon_reload

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from labctl.node.sections import parse_sections
 from provision.archive import render_archive
-from provision.facts import Look, NodeLook, parse_look, render_questions, script
-from provision.manifest import Entry, Manifest
-from provision.plan import Plan, make_plan
+from provision.facts import NodeFacts, parse_facts, render_questions, script
+from provision.manifest import Manifest, ManifestEntry
+from provision.plan import ProvisionPlan, make_plan
 from provision.problem import NodeProblem
 
 pytestmark = pytest.mark.programs
@@ -29,7 +30,7 @@ def run(tmp_path: Path) -> Run:
     """Run a script of `provision/node` with its state below `tmp_path`."""
 
     def run(name: str, data: str, **env: str) -> subprocess.CompletedProcess[str]:
-        text = script(name).get_raw_value()
+        text = script(name).text
         text = text.replace("/var/lib/labctl", f"{tmp_path}/state")
         text = text.replace("/run/labctl-place", f"{tmp_path}/place")
         return subprocess.run(
@@ -45,8 +46,8 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
-def entry(path: Path, text: str, mode: int = 0o640) -> Entry:
-    return Entry(str(path), ME, MY_GROUP, mode, sha256(text.encode()).hexdigest())
+def entry(path: Path, text: str, mode: int = 0o640) -> ManifestEntry:
+    return ManifestEntry(str(path), ME, MY_GROUP, mode, sha256(text.encode()).hexdigest())
 
 
 def render(tree: Path, manifest: Manifest, texts: dict[str, str]) -> None:
@@ -57,13 +58,12 @@ def render(tree: Path, manifest: Manifest, texts: dict[str, str]) -> None:
     assert {e.path for e in manifest.files} >= set(texts)
 
 
-def look(run: Run, manifest: Manifest) -> Look:
-    sections = NodeLook().process(run("inspect", render_questions(manifest)).stdout.splitlines())
-    assert sections is not None
-    return parse_look(sections, manifest=manifest)
+def look(run: Run, manifest: Manifest) -> NodeFacts:
+    sections = parse_sections(run("inspect", render_questions(manifest)).stdout)
+    return parse_facts(sections, manifest=manifest)
 
 
-def plan_of(run: Run, manifest: Manifest) -> Plan:
+def plan_of(run: Run, manifest: Manifest) -> ProvisionPlan:
     return make_plan(manifest, look(run, manifest))
 
 
@@ -76,7 +76,7 @@ def test_place_finish_and_nothing_to_do(run: Run, tmp_path: Path) -> None:
     manifest = Manifest(
         node="jms",
         files=(entry(conf, "one\n", 0o644), entry(data, "secret\n")),
-        dirs=(Entry(str(node / "own"), ME, MY_GROUP, 0o700),),
+        dirs=(ManifestEntry(str(node / "own"), ME, MY_GROUP, 0o700),),
         links={str(link): "a b.conf"},
         absent=(str(gone),),
         text='{"node": "jms"}\n',
@@ -128,7 +128,7 @@ def test_a_tree_that_is_not_what_the_manifest_says_is_refused(run: Run, tmp_path
     conf = tmp_path / "node" / "x.conf"
     manifest = Manifest(node="jms", files=(entry(conf, "one\n"),), text="{}\n")
     render(tmp_path / "tree", manifest, {str(conf): "two\n"})
-    with pytest.raises(NodeProblem, match="not what the manifest says"):
+    with pytest.raises(NodeProblem, match="differs from the manifest"):
         render_archive(plan_of(run, manifest), files=tmp_path / "tree")
 
 
@@ -161,9 +161,7 @@ def test_listeners_are_told_with_their_unit(run: Run, tmp_path: Path) -> None:
     manifest = Manifest(node="jms")
     path = f"{shim.parent}:{os.environ['PATH']}"
     output = run("inspect", render_questions(manifest), PATH=path).stdout
-    sections = NodeLook().process(output.splitlines())
-    assert sections is not None
-    seen = parse_look(sections, manifest=manifest).listeners
+    seen = parse_facts(parse_sections(output), manifest=manifest).listeners
     assert [(s.port, s.address, s.unit, s.process) for s in seen] == [
         (80, "0.0.0.0", "nginx.service", 'users:(("nginx",pid=9,fd=5))'),
         (52221, "[::]", "prosody-v@1.service", "a process of uid:995"),
@@ -174,7 +172,7 @@ def test_listeners_are_told_with_their_unit(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["inspect", "place", "commands", "units", "finish"])
 def test_scripts_are_posix_sh(name: str) -> None:
-    text = script(name).get_raw_value()
+    text = script(name).text
     checked = subprocess.run(
         ["/bin/sh", "-n"], input=text, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )

@@ -50,7 +50,11 @@ class Browser:
                 return dict(answer["result"])
 
     def open(self, path: Path) -> None:
-        self.call("Page.navigate", url=path.as_uri())
+        self.go(path.as_uri())
+
+    def go(self, url: str) -> None:
+        """Show the page at an address, and wait until it has loaded."""
+        self.call("Page.navigate", url=url)
         while self._receive().get("method") != "Page.loadEventFired":
             pass
 
@@ -64,6 +68,15 @@ class Browser:
     def ask(self, script: str) -> Any:
         """The value of an expression in the page."""
         found = self.call("Runtime.evaluate", expression=script, returnByValue=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def run(self, script: str) -> Any:
+        """The value that an asynchronous script in the page comes to."""
+        asked = f"(async () => {{{script}}})()"
+        found = self.call(
+            "Runtime.evaluate", expression=asked, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from labctl.lab.report import save_report
-from labctl.report.model import Outcome
+from labctl.report.model import ReportOutcome
 from tests.report import browser as chrome
 from tests.report.browser import Browser
 from tests.report.make import report_of, test_of
@@ -75,9 +75,13 @@ SMALL_TEXT = """
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     long = "assert " + "a_long_word_without_a_place_to_break_" * 12
-    bad = test_of("test_a_" + "long_" * 30, Outcome.FAILED, message=long, detail=f"{long}\nmore")
+    bad = test_of(
+        "test_a_" + "long_" * 30, ReportOutcome.FAILED, message=long, detail=f"{long}\nmore"
+    )
     usual = report_of()
-    report = report_of(*usual.run.tests, bad, test_of("test_none", Outcome.SKIPPED, message="why"))
+    report = report_of(
+        *usual.run.tests, bad, test_of("test_none", ReportOutcome.SKIPPED, message="why")
+    )
     save_report(report, folder, secrets=())
     return folder / "report.html"
 

@@ -6,8 +6,9 @@ import pytest
 
 from labctl.report.excerpt import MARGIN_SECONDS, MOST_LINES, excerpt, words_about
 from labctl.report.failures import group_failures
+from labctl.report.lines import LogLine
 from labctl.report.logs import merge
-from labctl.report.model import LogLine, Outcome
+from labctl.report.model import ReportOutcome
 from tests.report.make import LOGS, START, report_of, test_of, topology
 
 
@@ -102,13 +103,13 @@ def test_what_a_test_is_about(text: str, names: set[str]) -> None:
 
 def test_alike_failures_are_one() -> None:
     tests = [
-        test_of("test_a[jvb1]", Outcome.FAILED, message="no room accept-1234abcd"),
-        test_of("test_a[jvb2]", Outcome.ERROR, message="no room accept-99999999"),
-        test_of("test_a[jvb3]", Outcome.FAILED, message="something else"),
-        test_of("test_a[jvb4]", Outcome.FAILED, message="assert 1 == 2"),
-        test_of("test_b", Outcome.FAILED, message="assert 1 == 2", doc="Users lose b."),
-        test_of("test_c", Outcome.FAILED, message="Node 'n' is silent.", doc="Users lose c."),
-        test_of("test_d", Outcome.ERROR, message="Node 'n' is silent.", doc="Users lose d."),
+        test_of("test_a[jvb1]", ReportOutcome.FAILED, message="no room accept-1234abcd"),
+        test_of("test_a[jvb2]", ReportOutcome.ERROR, message="no room accept-99999999"),
+        test_of("test_a[jvb3]", ReportOutcome.FAILED, message="something else"),
+        test_of("test_a[jvb4]", ReportOutcome.FAILED, message="assert 1 == 2"),
+        test_of("test_b", ReportOutcome.FAILED, message="assert 1 == 2", doc="Users lose b."),
+        test_of("test_c", ReportOutcome.FAILED, message="Node 'n' is silent.", doc="Users lose c."),
+        test_of("test_d", ReportOutcome.ERROR, message="Node 'n' is silent.", doc="Users lose d."),
     ]
     found = group_failures(tests, entries=(), topology=topology())
     assert [failure.title for failure in found] == [

@@ -9,15 +9,18 @@ from xml.etree import ElementTree
 
 import pytest
 
-from labctl.errors import LabError, UsageError
+from labctl.core.errors import LabError, UsageError
+from labctl.core.files import write_json
 from labctl.lab.report import Files, ensure_empty, load_secrets, render_again, save_report
 from labctl.lab.verify import verify
+from labctl.render.secrets import ensure_secrets
 from labctl.report.logs import merge
-from labctl.report.model import Outcome
+from labctl.report.model import ReportOutcome
 from labctl.report.redact import MARK, redact, redact_text, secret_values
-from labctl.secrets import ensure_secrets
-from labctl.workdir import Workdir, write_json
+from labctl.topology.migrate import read_topology
+from labctl.topology.workdir import Workdir
 from tests.report.make import DRILL, LOGS, report_of, run_of, test_of, topology
+from tests.samples import SAMPLES
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1r\nZXk\n-----END OPENSSH PRIVATE KEY-----"
 
@@ -37,17 +40,17 @@ def test_no_secret_in_any_file(workdir: Workdir, tmp_path: Path) -> None:
     assert secrets is not None and len(secrets) >= 7
     said = " ".join([*secrets, KEY])
     logs = {"jms": LOGS["jms"].replace("<b>", said.replace("\n", " "))}
-    bad = test_of("test_a", Outcome.FAILED, message=said, detail=f"{said}\n", doc=said)
+    bad = test_of("test_a", ReportOutcome.FAILED, message=said, detail=f"{said}\n", doc=said)
     made = report_of(bad)
-    assert made.failures[0].excerpt is not None
+    assert made.failures[0].excerpt is not None and made.status is not None
     excerpt = replace(made.failures[0].excerpt, lines=tuple(merge(logs)))
     leaking = replace(
         made,
         failures=(replace(made.failures[0], excerpt=excerpt),),
         notes=(said,),
-        status={**(made.status or {}), "missing": {said: said}},
+        status=replace(made.status, missing={said: said}),
     )
-    write_json(tmp_path / "drills.json", [{**DRILL, "reason": said}])
+    write_json(tmp_path / "drills.json", [{**DRILL.to_json(), "reason": said}])
     write_json(tmp_path / "crowd.json", {"lost": {said: 1}, "phases": {}})
     save_report(leaking, tmp_path, secrets=secrets, junit=f"<testsuites>{said}</testsuites>")
     for name in ("report.html", "report.json", "junit.xml"):
@@ -102,7 +105,7 @@ def test_made_anew_with_drills_that_came_later(tmp_path: Path) -> None:
     render_again(tmp_path)
     assert (tmp_path / "report.json").read_text() == first
     assert (tmp_path / "report.html").read_text() == page
-    write_json(tmp_path / "drills.json", [DRILL])
+    write_json(tmp_path / "drills.json", [DRILL.to_json()])
     render_again(tmp_path)
     assert "A vnode with visitors" in (tmp_path / "report.html").read_text()
 
@@ -140,3 +143,31 @@ def test_run_without_tests_can_be_reported(tmp_path: Path) -> None:
     save_report(report, tmp_path, secrets=())
     page = (tmp_path / "report.html").read_text()
     assert "incomplete" in page and "PACKAGES UNKNOWN" not in page and "No test ran" in page
+
+
+@pytest.mark.parametrize("text", ["{", '[{"name": "x"}]', '[{"format": 9}]', "[3]"])
+def test_drills_that_cannot_be_read_are_told_and_cost_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "drills.json").write_text(text)
+    report = save_report(report_of(test_of()), tmp_path, secrets=())
+    assert report.drills == (DRILL,)
+    (note,) = report.notes
+    assert note.startswith("drills.json could not be read: ")
+    assert render_again(tmp_path).notes == (note,)
+
+
+def test_a_report_of_the_first_labctl_is_made_anew(tmp_path: Path) -> None:
+    """Its topology has format 1, its other parts have no format."""
+    plain = report_of().to_json()
+    lab = json.loads((SAMPLES / "labs" / "machines" / "topology.json").read_text())
+    for part in (plain["status"], *plain["drills"], plain["crowd"]):
+        del part["format"]
+    write_json(tmp_path / "report.json", {**plain, "topology": lab})
+    report = render_again(tmp_path)
+    assert report.topology == read_topology(lab, source="x")
+    assert (report.status, report.drills, report.crowd) == (
+        report_of().status,
+        report_of().drills,
+        report_of().crowd,
+    )
+    data = json.loads((tmp_path / "report.json").read_text())
+    assert (data["topology"]["format"], data["drills"][0]["format"]) == (2, 1)

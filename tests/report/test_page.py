@@ -10,14 +10,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from labctl.model import Packages, PackageSource, VisitorsLayout
-from labctl.report.model import Outcome, Report
+from labctl.report.drill import DrillVerdict, PersonRecord
+from labctl.report.model import Report, ReportOutcome
 from labctl.report.page import render_page
 from labctl.report.topologysvg import broken_things, draw_topology
-from labctl.report.verdict import judge, packages_kind, verdict_line
+from labctl.report.verdict import judge_report, packages_kind, verdict_line
+from labctl.topology.spec import Packages, PackageSource, VisitorsLayout
 from tests.report.make import DRILL, report_of, run_of, status_of, test_of, topology
 
-VOID = {"meta", "br", "wbr"}
+VOID = {"meta", "br", "wbr", "img"}
 
 
 class Page(HTMLParser):
@@ -49,12 +50,14 @@ def page_of(report: Report) -> Page:
     return Page(render_page(report))
 
 
+WORSE_DRILL = replace(DRILL, verdict=DrillVerdict.WORSE)
+
+
 def real(report: Report) -> Report:
     """The same with Jitsi's own packages."""
     lab = topology()
-    packages = {**lab.to_json()["packages"], "source": "jitsi"}
-    data = {**lab.to_json(), "packages": packages}
-    return replace(report, topology=data, status=status_of(lab, stand_in=False))
+    made = replace(lab, spec=replace(lab.spec, packages=Packages(PackageSource.JITSI)))
+    return replace(report, topology=made, status=status_of(lab, stand_in=False))
 
 
 @pytest.mark.parametrize(
@@ -62,19 +65,31 @@ def real(report: Report) -> Report:
     [
         ({}, "passed", "All 2 tests passed on lab 'demo' in 9 s, with STAND-INS, not Jitsi's"),
         ({"run": run_of(test_of(), chosen=3)}, "incomplete", "(2 did not run)"),
-        ({"run": run_of(test_of(), exit_status=2)}, "incomplete", "1 tests ran, which is not"),
+        ({"run": run_of(test_of(), exit_status=2)}, "incomplete", "1 tests ran, not all"),
         ({"run": run_of(exit_status=5)}, "incomplete", "0 tests ran"),
-        ({"run": run_of(test_of(outcome=Outcome.ERROR))}, "failed", "1 of 1 tests failed"),
+        (
+            {"run": run_of(test_of(outcome=ReportOutcome.ERROR))},
+            "failed",
+            "1 of 1 tests failed",
+        ),
         ({"run": run_of(test_of(), exit_status=1)}, "failed", "pytest says that tests failed"),
-        ({"drills": [{**DRILL, "verdict": "worse"}]}, "failed", "(1 drill worse than expected)"),
-        ({"drills": [{**DRILL, "left": "no bridge"}]}, "failed", "drills did not come out well"),
-        ({"run": run_of(test_of(), test_of("b", Outcome.SKIPPED))}, "passed", "(1 skipped)"),
+        (
+            {"drills": (replace(DRILL, verdict=DrillVerdict.WORSE),)},
+            "failed",
+            "(1 drill worse than expected)",
+        ),
+        ({"drills": (replace(DRILL, left="no bridge"),)}, "failed", "the drills did not go well"),
+        (
+            {"run": run_of(test_of(), test_of("b", ReportOutcome.SKIPPED))},
+            "passed",
+            "(1 skipped)",
+        ),
     ],
     ids=["all", "less", "interrupted", "none", "error", "status", "worse", "left", "skipped"],
 )
 def test_verdict(changes: dict[str, Any], verdict: str, line: str) -> None:
     report = report_of(test_of(), test_of("test_b"), **changes)
-    assert str(judge(report)) == verdict
+    assert str(judge_report(report)) == verdict
     assert line in verdict_line(report)
     assert verdict in page_of(report).words
 
@@ -88,10 +103,10 @@ def test_stand_ins_are_loud() -> None:
 def test_silent_nodes_are_never_called_real(silent: bool) -> None:
     report = real(report_of(test_of()))
     assert packages_kind(report) == "real"
-    status = dict(report.status or {})
-    gone = {"answers": False, "packages": {}} if silent else {"packages": {}}
-    status["nodes"] = [*status["nodes"][1:], {**status["nodes"][0], **gone}]
-    unknown = replace(report, status=status)
+    assert report.status is not None
+    first, *others = report.status.nodes
+    gone = replace(first, answers=not silent, packages={})
+    unknown = replace(report, status=replace(report.status, nodes=(*others, gone)))
     assert packages_kind(unknown) == "unknown"
     assert "PACKAGES UNKNOWN." in page_of(unknown).words
     assert "packages unknown" in verdict_line(unknown)
@@ -119,10 +134,11 @@ def test_links_within_the_page_lead_somewhere() -> None:
 
 def test_everything_is_escaped() -> None:
     evil = "<script>alert(1)</script>\"'&"
-    bad = test_of(f"test_{evil}", Outcome.FAILED, message=evil, detail=f"{evil}.", doc=evil)
-    drill = {**DRILL, "title": evil, "people": [{"part": evil, "name": evil}]}
-    report = report_of(bad, notes=(evil,), drills=[drill])
-    status = {**(report.status or {}), "missing": {evil: evil}}
+    bad = test_of(f"test_{evil}", ReportOutcome.FAILED, message=evil, detail=f"{evil}.", doc=evil)
+    drill = replace(DRILL, title=evil, people=(PersonRecord(evil, evil),))
+    report = report_of(bad, notes=(evil,), drills=(drill,))
+    assert report.status is not None
+    status = replace(report.status, missing={evil: evil})
     text = render_page(replace(report, status=status))
     assert "<script" not in text
     assert "".join(Page(text).words).count("alert(1)") >= 6
@@ -160,8 +176,8 @@ def test_topology_has_everything(layout: VisitorsLayout) -> None:
 
 
 def test_large_lab_is_drawn() -> None:
-    from labctl.layout import resolve
-    from labctl.model import Spec
+    from labctl.topology.layout import resolve
+    from labctl.topology.spec import Spec
 
     lab = resolve(Spec(jvbs=50, visitors=64, packages=Packages(source=PackageSource.JITSI)))
     assert len(re.findall(r">jvb\d+<", draw_topology(lab, status=None))) == 50
@@ -170,7 +186,12 @@ def test_large_lab_is_drawn() -> None:
 def test_what_is_broken() -> None:
     lab = topology()
     status = status_of(lab, broken=True)
-    status["nodes"][0]["answers"] = False
-    status["bridges"][1]["operational"] = False
+    jms, *nodes = status.nodes
+    own, jvb1, *bridges = status.bridges
+    status = replace(
+        status,
+        nodes=(replace(jms, answers=False), *nodes),
+        bridges=(own, replace(jvb1, operational=False), *bridges),
+    )
     assert broken_things(status) == {"jms", "bridge jvb1", "v1"}
     assert broken_things(None) == frozenset()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl.report.model import Outcome, Report
+from labctl.report.model import Report, ReportOutcome
 from labctl.report.results import load_run
-from labctl.workdir import ROOT
+from labctl.topology.workdir import ROOT
 from tests.report.make import report_of
 
 SUITE = '''
@@ -101,7 +101,7 @@ def test_file_that_cannot_be_imported_is_a_failure(tmp_path: Path) -> None:
     code, results = run_suite(tmp_path, "import nothing_like_this\n")
     run = load_run(results)
     assert code == run.exit_status == 2
-    assert [test.outcome for test in run.bad] == [Outcome.ERROR]
+    assert [test.outcome for test in run.bad] == [ReportOutcome.ERROR]
     assert "nothing_like_this" in run.bad[0].message
 
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from labctl.ca import ensure_authority
-from labctl.layout import resolve
-from labctl.model import Role, Spec, Topology
 from labctl.render import Materials, render_node
+from labctl.render.ca import ensure_authority
 from labctl.render.nodes import certificate_names
-from labctl.secrets import Secrets, ensure_secrets
-from labctl.workdir import Workdir
+from labctl.render.secrets import Secrets, ensure_secrets
+from labctl.topology.layout import resolve
+from labctl.topology.model import Topology
+from labctl.topology.spec import Role, Spec
+from labctl.topology.workdir import Workdir
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = os.environ.get("LABCTL_STANDIN_NETWORK", "10.77.22.0/24")
@@ -54,7 +55,8 @@ debconf-set-selections << 'END'
 x jitsi-videobridge/jvb-hostname string bake.invalid
 x jitsi-meet/cert-choice select Generate a new self-signed certificate
 END
-dpkg -i /debs/*.deb
+# Not those that need what this image has not, and that nothing here asks.
+dpkg -i $(ls /debs/*.deb | grep -v -e /jitsi-meet_ -e /jitsi-meet-turnserver -e /jitsi-meet-tokens)
 """
 
 
@@ -111,11 +113,12 @@ def start(image: str, scratch: Path) -> Servers:
     topology = resolve(Spec(lab="standins", network=IPv4Network(NETWORK), jvbs=0, visitors=2))
     workdir = Workdir(scratch / "lab")
     secrets = ensure_secrets(workdir, vnodes=[vnode.name for vnode in topology.vnodes])
-    authority = ensure_authority(workdir)
+    authority = ensure_authority(workdir, domain=topology.domain)
     names = certificate_names(topology)
     certificates = {name: authority.issue(name, names=hosts) for name, hosts in names.items()}
     servers = Servers(topology, secrets, workdir.ca / "ca.crt")
     docker("network", "create", "--subnet", NETWORK, f"{NAME}-net")
+    materials = Materials(secrets, authority.certificate, certificates, hosts_file=False)
     for node in topology.nodes:
         if node.role is Role.JVB:
             continue
@@ -128,7 +131,7 @@ def start(image: str, scratch: Path) -> Servers:
         place(node.name, {f"debs/{path.name}": (path.read_bytes(), 0o644) for path in debs})
         wait_for(servers, node.name, "systemctl list-units >/dev/null")
         servers.sh(node.name, INSTALL)
-        tree = render_node(topology, node, Materials(secrets, authority.certificate, certificates))
+        tree = render_node(topology, node, materials)
         files = {
             file.path.lstrip("/"): (file.text.encode(), file.mode)
             for file in tree.files

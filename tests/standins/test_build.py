@@ -1,4 +1,4 @@
-"""standins/build: five packages, the same bytes every time, each saying what it is."""
+"""standins/build: eight packages, the same bytes every time, each saying what it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = {"jicofo", "jitsi-meet-prosody", "jitsi-meet-web", "jitsi-meet-web-config",
+PACKAGES = {"jicofo", "jitsi-meet", "jitsi-meet-prosody", "jitsi-meet-tokens",
+            "jitsi-meet-turnserver", "jitsi-meet-web", "jitsi-meet-web-config",
             "jitsi-videobridge2"}  # fmt: skip
 
 pytestmark = pytest.mark.programs

@@ -16,7 +16,7 @@ import sasl  # isort: skip
 import smacks  # isort: skip
 import stanzas  # isort: skip
 
-# The head of a line as the fact sheet gives it for the originals.
+# The head of a line of the originals (docs/facts/jicofo-log.md, 1).
 HEAD = re.compile(
     r"^(Jicofo|JVB) (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) "
     r"(SEVERE|WARNING|INFO|CONFIG|FINE\w*): \[(\d+)\] (?:\[([^\]]*)\] )?(\S+): (.*)$"

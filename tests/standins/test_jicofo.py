@@ -324,8 +324,59 @@ def test_offer_with_json_and_data() -> None:
     assert stanzas.render_xml(jingle).count("sctpmap") == 1
 
 
+def test_repairs_come_last_and_have_their_feedback() -> None:
+    jingle = make_offer("VIDEO", "RTX", "TCC")
+    payloads = list(jingle.iter(f"{{{stanzas.RTP}}}payload-type"))
+    names = [one.get("name") for one in payloads]
+    assert names == ["AV1", "VP8", "H264", "VP9", "rtx", "rtx", "rtx", "rtx"]
+    repairs = [
+        one.get("id") for one in payloads[4:] if stanzas.find_all(one, stanzas.RTCP_FB, "rtcp-fb")
+    ]
+    assert repairs == ["42", "96", "97"]  # H.264's has none, upstream
+
+
+def test_relay_is_offered_codecs_and_extensions() -> None:
+    relay = colibri.create_relay("jvb2", [], controlling=True, sctp=True)
+    kinds = [one.get("type") for one in stanzas.find_all(relay, stanzas.COLIBRI2, "media")]
+    assert kinds == ["audio", "video"]
+
+
+@pytest.mark.parametrize(
+    ("controlling", "sctp", "sockets"), [(True, False, 1), (False, False, 0), (True, True, 0)]
+)
+def test_one_side_of_a_relay_connects_the_channel(
+    controlling: bool, sctp: bool, sockets: int
+) -> None:
+    ice = stanzas.el(stanzas.ICE, "transport", {"ufrag": "u", "pwd": "p"})
+    ice.append(stanzas.el(stanzas.COLIBRI, "web-socket", {"url": "wss://b/x"}))
+    theirs = stanzas.el(stanzas.COLIBRI2, "transport", None, ice)
+    if sctp:
+        theirs.append(stanzas.el(stanzas.COLIBRI2, "sctp", {"port": "5000"}))
+    made = colibri.relay_transport(theirs, controlling=controlling, setup="active")
+    assert len(list(made.iter(f"{{{stanzas.COLIBRI}}}web-socket"))) == sockets
+    assert len(list(ice)) == 1  # the answer itself is left as it was
+
+
 def test_offer_without_video() -> None:
     assert contents(make_offer("AUDIO")) == ["audio"]
+
+
+def test_receivers_are_told_of_one_layer() -> None:
+    """Jitsi's client takes the first group of a source for its pair of repair: it must be one."""
+    layers = sources.parse_json_sources(
+        '{"sources":{"x":[[{"s":1,"n":"a-v0"},{"s":2},{"s":3},{"s":4}],'
+        '[["s",1,3],["f",1,2],["f",3,4]],[{"s":5,"n":"a-a0"}]]}}'
+    )
+    told = layers.one_layer()
+    assert [(source.media, source.ssrc) for source in told.sources] == [
+        ("video", 1),
+        ("video", 2),
+        ("audio", 5),
+    ]
+    assert told.groups == (sources.Group("FID", "video", (1, 2)),)
+    assert told.one_layer() == told
+    assert parse().conference.strip_simulcast
+    assert not parse(conference={"strip-simulcast": False}).conference.strip_simulcast
 
 
 def test_sources_json_round_trip() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import struct
@@ -20,6 +21,7 @@ import jitsilog  # isort: skip
 import jvbconfig  # isort: skip
 import media  # isort: skip
 import stanzas  # isort: skip
+import stun  # isort: skip
 
 SHARD = {"HOSTNAME": "10.0.0.1", "DOMAIN": "auth.m", "USERNAME": "jvb", "PASSWORD": "p",
          "MUC_JIDS": "b@i", "MUC_NICKNAME": "jvb1"}  # fmt: skip
@@ -150,19 +152,23 @@ def test_last_endpoint_takes_the_conference_with_it() -> None:
     service = make_colibri()
     ask(service, endpoint("ab"), create=True)
     ask(service, *colibri.expire_endpoints(["ab"]))
-    assert service.media.conferences == {} and service.media.agents == {}
+    assert service.media.conferences == {} and service.media.ice.agents == {}
 
 
 def test_relay() -> None:
-    service = make_colibri()
-    ask(service, endpoint("ab"), create=True)
-    asked = colibri.create_relay("jvb2", [], controlling=True, sctp=True)
-    theirs = colibri.parse_relay(ask(service, asked), "jvb2")
-    connect = colibri.relay_transport(theirs, controlling=False, setup="passive")
-    assert "setup='passive'" in stanzas.render_xml(connect)
-    assert ask(service, colibri.update_relay("jvb2", connect)).get("type") == "result"
-    (conference,) = service.media.conferences.values()
-    assert list(conference.relays) == ["jvb2"]
+    async def scene() -> None:
+        service = make_colibri()
+        ask(service, endpoint("ab"), create=True)
+        asked = colibri.create_relay("jvb2", [], controlling=True, sctp=True)
+        theirs = colibri.parse_relay(ask(service, asked), "jvb2")
+        connect = colibri.relay_transport(theirs, controlling=False, setup="passive")
+        assert "setup='passive'" in stanzas.render_xml(connect)
+        assert ask(service, colibri.update_relay("jvb2", connect)).get("type") == "result"
+        (conference,) = service.media.conferences.values()
+        assert list(conference.relays) == ["jvb2"]
+        service.media.ice.close()
+
+    asyncio.run(scene())
 
 
 # -- expiry ------------------------------------------------------------------------------------
@@ -208,6 +214,15 @@ def test_health_on_a_private_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made.health.success
 
 
+def test_private_addresses_are_offered_unless_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "read_addresses", lambda: ["192.168.56.105", "203.0.113.4"])
+    for offered, addresses in ((True, 2), (False, 1)):
+        ice_settings: hocon.Json = {"advertise-private-candidates": offered}
+        parsed = jvbconfig.parse_config(config(SHARD, ice=ice_settings), {})
+        made = bridge.Bridge(parsed, jitsilog.Journal())
+        assert len(made.colibri.transport.addresses) == addresses
+
+
 def test_local_addresses() -> None:
     table = (
         "Local:\n  +-- 0.0.0.0/0\n     |-- 10.77.3.105\n        /32 host LOCAL\n"
@@ -222,10 +237,10 @@ def test_local_addresses() -> None:
 
 def binding(username: str, pwd: str) -> bytes:
     name = username.encode()
-    body = struct.pack("!HH", ice.USERNAME, len(name)) + name + b"\0" * (-len(name) % 4)
-    head = struct.pack("!HHI", 1, len(body) + 24, ice.COOKIE) + b"t" * 12
+    body = struct.pack("!HH", stun.USERNAME, len(name)) + name + b"\0" * (-len(name) % 4)
+    head = struct.pack("!HHI", 1, len(body) + 24, stun.COOKIE) + b"t" * 12
     mac = hmac.new(pwd.encode(), head + body, hashlib.sha1).digest()
-    return head + body + struct.pack("!HH", ice.MESSAGE_INTEGRITY, 20) + mac
+    return head + body + struct.pack("!HH", stun.MESSAGE_INTEGRITY, 20) + mac
 
 
 class Wire:
@@ -240,14 +255,14 @@ class Wire:
 
 @pytest.mark.parametrize("right", [True, False], ids=["right-password", "wrong-password"])
 def test_stun(right: bool) -> None:
-    agent = media.IceAgent(controlling=True)
-    seen: list[media.IceAgent] = []
-    server = ice.IceServer({agent.ufrag: agent}, seen.append)
-    wire = Wire()
-    server._transport = wire  # type: ignore[assignment]
+    agent = ice.IceAgent(controlling=True)
+    server = ice.IceServer()
+    server.add(agent)
+    socket, wire = ice.IceSocket(server, "192.0.2.9", 10000), Wire()
+    socket._transport = wire  # type: ignore[assignment]
     request = binding(f"{agent.ufrag}:them", agent.pwd if right else "x")
-    server.datagram_received(request, ("192.0.2.1", 4000))
-    assert (len(wire.sent), len(seen)) == ((1, 1) if right else (0, 0))
+    socket.datagram_received(request, ("192.0.2.1", 4000))
+    assert (len(wire.sent), agent.active is not None) == ((1, True) if right else (0, False))
     if right:
-        port = struct.unpack_from("!H", wire.sent[0], 26)[0] ^ (ice.COOKIE >> 16)
+        port = struct.unpack_from("!H", wire.sent[0], 26)[0] ^ (stun.COOKIE >> 16)
         assert port == 4000

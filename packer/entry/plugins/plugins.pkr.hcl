@@ -1,5 +1,5 @@
-# Packer 1.7 and later fetches its builders.  Packer 1.6 (Debian 12), which has them built in, does
-# not know this block, so it stands in an entry point of its own.
+# Packer 1.7 and later fetches its builders.  Packer 1.6 (Debian 12) has them built in and does not
+# know this block, so the block is in an entry point of its own.
 
 packer {
   required_plugins {

@@ -1,4 +1,4 @@
--- Rendered by labctl for vnode v1 on node visitors1; the next 'labctl up' writes it anew.
+-- Rendered by labctl for vnode v1 on node visitors1; the next 'labctl up' replaces it.
 
 c2s_ports = { 52221 }
 s2s_ports = { 52691 }
@@ -7,15 +7,15 @@ https_ports = { } -- nginx on the JMS ends TLS; upstream's number would collide 
 http_interfaces = { "192.168.56.201" }
 trusted_proxies = { "127.0.0.1", "::1", "192.168.56.105" }
 
--- Without a path of its own, every vnode of this machine would share one account store.
+-- Without its own path, all vnodes of this machine would share one account store.
 data_path = "/var/lib/prosody-v1"
 pidfile = "/run/prosody-v1/prosody.pid"
 
 admins = { "focus@auth.meet.jitsi" }
 component_admins_as_room_owners = true
 
--- Prosody's own way of collecting garbage takes more than half of its CPU time under a crowd; this
--- is what Jitsi's container images use.
+-- Prosody's default garbage collector takes more than half of its CPU time under a crowd; Jitsi's
+-- container images use this one.
 gc = { mode = "generational" }
 
 network_backend = "epoll"
@@ -23,14 +23,15 @@ network_settings = {
     tcp_backlog = 511;
 }
 
--- websocket and bosh are loaded globally: only then does Prosody answer for any Host header, and
--- nginx passes on the public name, which is no host of this process.
+-- websocket and bosh are loaded globally.  Only then does Prosody answer for any Host header, and
+-- nginx passes on the public name, which is not a host of this process.
 modules_enabled = {
     "saslauth";
     "tls";
     "disco";
     "posix";
     "secure_interfaces";
+    "tenant_hosts";
     "websocket";
     "bosh";
     "s2s_bidi";
@@ -87,7 +88,7 @@ log = {
     error = "/var/log/prosody-v1/prosody.err";
 }
 
-plugin_paths = { "/usr/share/jitsi-meet/prosody-plugins/" }
+plugin_paths = { "/usr/share/jitsi-meet/prosody-plugins/", "/usr/local/lib/prosody/modules" }
 
 ssl = {
     protocol = "tlsv1_2+",
@@ -128,7 +129,7 @@ Component "conference.v1.meet.jitsi" "muc"
     storage = "memory"
     muc_room_cache_size = 10000
     restrict_room_creation = true
-    -- The last three stand here again because a component does not inherit them.
+    -- The last three are repeated because a component does not inherit them.
     modules_enabled = {
         "muc_hide_all";
         "muc_domain_mapper";

@@ -1,11 +1,11 @@
--- Rendered by labctl for node jms; the next 'labctl up' writes it anew.
+-- Rendered by labctl for node jms; the next 'labctl up' replaces it.
 -- First Debian's server-wide part, then what jitsi-meet-prosody generates for meet.lab.internal,
 -- then what visitors need on top of it.
 
 ---------- Server-wide settings (Debian) ----------
 admins = { }
 
--- The s2s modules below are looked for as soon as the server starts, so this path is global.
+-- The s2s modules below are loaded as soon as the server starts, so this path is global.
 plugin_paths = { "/usr/share/jitsi-meet/prosody-plugins/", "/usr/local/lib/prosody/modules" }
 
 modules_enabled = {
@@ -37,7 +37,8 @@ modules_enabled = {
     "admin_adhoc";
     "admin_shell";
     "posix";
-    -- visitors: reach the vnodes by address, and speak with nobody else
+    "tenant_hosts";
+    -- visitors: reach the vnodes by address, and connect to nobody else
     "s2s_bidi";
     "certs_s2soutinjection";
     "s2sout_override";
@@ -48,14 +49,14 @@ modules_disabled = { }
 
 pidfile = "/run/prosody/prosody.pid";
 
--- Prosody's own way of collecting garbage takes more than half of its CPU time under a crowd; this
--- is what Jitsi's container images use.
+-- Prosody's default garbage collector takes more than half of its CPU time under a crowd; Jitsi's
+-- container images use this one.
 gc = { mode = "generational" }
 
 s2s_secure_auth = true
 
--- Debian has 10kb/s and 30kb/s, and then a visitor sees only some of the participants; this is
--- what Jitsi's own production uses.
+-- With Debian's 10kb/s and 30kb/s, a visitor sees only some of the participants.  Jitsi's own
+-- production uses these values.
 limits = {
     c2s = { rate = "512kb/s"; };
     s2sin = { rate = "512kb/s"; };
@@ -184,6 +185,11 @@ Component "conference.meet.lab.internal" "muc"
         "muc_domain_mapper";
         "muc_rate_limit";
         "muc_password_whitelist";
+        -- The history, and visitors' words to other vnodes, come from this component; it inherits
+        -- none of these.  Without them it asks DNS for the vnode, and they are lost.
+        "s2s_bidi";
+        "s2s_whitelist";
+        "s2sout_override";
     }
     admins = { "focus@auth.meet.lab.internal" }
     muc_password_whitelist = { "focus@auth.meet.lab.internal" }
@@ -193,8 +199,8 @@ Component "conference.meet.lab.internal" "muc"
 Component "breakout.meet.lab.internal" "muc"
     restrict_room_creation = true
     storage = "memory"
-    -- The packaged file also names "polls" here, a module that is no longer shipped: one error
-    -- line in prosody.err at every start, and nothing else.
+    -- The packaged file also names "polls" here, a module that is no longer shipped.  Its only
+    -- effect is an error line in prosody.err at every start.
     modules_enabled = {
         "muc_hide_all";
         "muc_meeting_id";
@@ -215,7 +221,7 @@ Component "internal.auth.meet.lab.internal" "muc"
     }
     admins = { "focus@auth.meet.lab.internal", "jvb@auth.meet.lab.internal" }
     muc_room_locking = false
-    -- Not upstream's: there anybody who may chat may look in, and pass for a bridge.
+    -- Not in upstream's file: there, everybody who may chat can look in and pose as a bridge.
     muc_room_default_members_only = true
     muc_room_default_public_jids = true
 

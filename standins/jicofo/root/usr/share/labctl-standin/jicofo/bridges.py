@@ -1,4 +1,4 @@
-"""A bridge as Jicofo knows it, and which candidates may be selected (fact sheet, 4.1)."""
+"""A bridge as Jicofo knows it, and which candidates there are (docs/facts/jicofo.md, 1 and 2)."""
 
 from __future__ import annotations
 

@@ -49,6 +49,8 @@ class Member:
     video_muted: bool = True
     caps: tuple[str, str] | None = None
     external: frozenset[str] = frozenset()
+    status: str | None = None
+    """What it said when it left."""
 
     @property
     def counts(self) -> bool:
@@ -68,7 +70,7 @@ class Member:
 
 
 def parse_member(occupant: Occupant, presence: Element, room: str) -> Member:
-    """The member that a presence describes (fact sheet, 8.2)."""
+    """The member that a presence describes (docs/facts/signalling.md, 4)."""
     member = Member(
         id=occupant.nick,
         occupant_jid=f"{room}/{occupant.nick}",
@@ -125,6 +127,7 @@ class RoomInfo:
 
     meeting_id: str | None = None
     breakout: bool = False
+    main_room: str | None = None
     presets: bool = False
 
 
@@ -155,6 +158,7 @@ class ChatRoom:
         self.info = RoomInfo(
             meeting_id=form.get("muc#roominfo_meetingId") or None,
             breakout=form.get("muc#roominfo_isbreakout") in ("1", "true"),
+            main_room=form.get("muc#roominfo_breakout_main_room") or None,
             presets=form.get("muc#roominfo_conference_presets_service_enabled") in ("1", "true"),
         )
         await self.muc.configure(whois="anyone")
@@ -163,6 +167,7 @@ class ChatRoom:
         if stanza.get("type") == "unavailable":
             member = self.members.pop(occupant.nick, None)
             if member is not None:
+                member.status = _text(stanza, "status")
                 self.listener.left(self, member)
             return
         if stanza.get("type") is not None:

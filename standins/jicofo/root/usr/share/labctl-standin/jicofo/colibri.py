@@ -1,4 +1,4 @@
-"""Colibri2 requests and what the answers mean (fact sheet, 8.1); pure."""
+"""Colibri2 requests and what the answers mean (docs/facts/signalling.md, 5 to 7); pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,22 @@ from dataclasses import dataclass
 
 from offer import audio_media, video_media
 from sources import Source, SourceSet, parse_source, render_source
-from stanzas import COLIBRI2, DTLS, ICE, SSMA, Element, el, find, find_all, iq, local, parse_error
+from stanzas import (
+    COLIBRI,
+    COLIBRI2,
+    DTLS,
+    ICE,
+    SSMA,
+    Element,
+    el,
+    find,
+    find_all,
+    iq,
+    local,
+    parse_error,
+)
+
+RELAY_FEATURES = frozenset({"TCC", "RTX"})  # what bridges may use between them
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +128,19 @@ def create_relay(
     relay_id: str, endpoints: Iterable[RemoteEndpoint], *, controlling: bool, sctp: bool
 ) -> Element:
     """The `relay` element that connects a bridge with the one called `relay_id`."""
-    transport = el(COLIBRI2, "transport", {"ice-controlling": _word(controlling)})
+    # Whoever controls has a port of its own: relays of several conferences between the same two
+    # bridges could not be told apart otherwise.
+    roles = {"ice-controlling": _word(controlling), "use-unique-port": _word(controlling)}
+    transport = el(COLIBRI2, "transport", roles)
     if sctp:
         transport.append(el(COLIBRI2, "sctp", {"role": "client" if controlling else "server"}))
     attrs = {"id": relay_id, "create": "true", "mesh-id": "0"}
-    return el(COLIBRI2, "relay", attrs, transport, remote_endpoints(endpoints, create=True))
+    media = [
+        el(COLIBRI2, "media", {"type": name}, *parts(RELAY_FEATURES))
+        for name, parts in (("audio", audio_media), ("video", video_media))
+    ]
+    endpoint_list = remote_endpoints(endpoints, create=True)
+    return el(COLIBRI2, "relay", attrs, *media, transport, endpoint_list)
 
 
 def remote_endpoints(endpoints: Iterable[RemoteEndpoint], *, create: bool = False) -> Element:
@@ -146,6 +169,10 @@ def relay_transport(theirs: Element, *, controlling: bool, setup: str) -> Elemen
         changed = copy.deepcopy(ice)
         for fingerprint in find_all(changed, DTLS, "fingerprint"):
             fingerprint.set("setup", setup)
+        # Who is given an address connects to it, and that is to be one side only.
+        if find(theirs, COLIBRI2, "sctp") is not None or not controlling:
+            for socket in find_all(changed, COLIBRI, "web-socket"):
+                changed.remove(socket)
         made.append(changed)
     sctp = find(theirs, COLIBRI2, "sctp")
     if sctp is not None:

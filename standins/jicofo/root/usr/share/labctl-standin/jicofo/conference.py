@@ -1,4 +1,4 @@
-"""A conference: its rooms, its members, when it begins and ends (fact sheet, 5, 6 and 9)."""
+"""A conference: its rooms, members, beginning and end (docs/facts/jicofo.md, 5, 9 and 10)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from bridges import Bridge
 from chatroom import ChatRoom, Member, Role, RoomListener, etherpad
 from context import Context
 from invites import Invites
+from moderation import Moderation
 from muc import MucError
 from participant import Participant
 from stanzas import FOCUS, JITMEET, Element, el, normalise
 from visitors import Room, RoomMetadata
 from visitrooms import VisitorRooms
+
+SWITCHING = "switch_room"
+"""The status of who leaves for a breakout room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +39,14 @@ class Conference:
         room: str,
         properties: Mapping[str, str],
         ended: Callable[[Conference], None],
+        *,
+        has_breakouts: Callable[[str], bool],
     ) -> None:
         self.context = context
         self.room_jid = room
         self.journal = context.journal.child(thread=44, room=room)
         self.metadata = RoomMetadata()
+        self.moderation = Moderation()
         self.meeting_id = ""
         self.ready = False
         self.stopped = False
@@ -48,6 +55,7 @@ class Conference:
             _whole(properties.get("startAudioMuted")), _whole(properties.get("startVideoMuted"))
         )
         self._ended = ended
+        self._has_breakouts = has_breakouts
         self._listener = RoomListener(self._joined, self._left, self._room_removed)
         self.main = ChatRoom(context.main, room, None, self._listener)
         self.visitors = VisitorRooms(self, self._listener)
@@ -101,7 +109,7 @@ class Conference:
             self._initial = asyncio.get_running_loop().call_later(delay, self._nobody_came)
 
     def _nobody_came(self) -> None:
-        if not self.main.members:
+        if not self.main.members and not self._has_breakouts(self.room_jid):
             self.journal.info(
                 "JitsiMeetConferenceImpl.start#470", "Expiring due to initial timeout."
             )
@@ -148,8 +156,8 @@ class Conference:
             self._welcome(room, member)
 
     def _welcome(self, room: ChatRoom, member: Member) -> None:
-        if room.vnode is None and self.context.config.conference.auto_owner:
-            self._elect_owner()
+        if room.vnode is None:
+            self._own(member)
         if member.role is Role.VISITOR and room.vnode is None and not self.context.visitors.enabled:
             self.journal.info(
                 "JitsiMeetConferenceImpl.inviteChatMember#930",
@@ -157,6 +165,14 @@ class Conference:
             )
             return
         self.check_minimum()
+
+    def _own(self, member: Member) -> None:
+        """Whoever has logged in owns the room; where nobody does, the first who came."""
+        if self._elects:
+            self._elect_owner()
+        elif member.role is not Role.OWNER and self.context.authority.has_session(member.jid):
+            member.role = Role.OWNER
+            self.main.connection.client.spawn(self._grant(self.main.member_jid(member) or ""))
 
     def _elect_owner(self) -> None:
         members = list(self.main.members.values())
@@ -202,15 +218,41 @@ class Conference:
         self.invites.member_left(member)
         if room.vnode is not None:
             self.visitors.count_soon()
-        elif self.context.config.conference.auto_owner and self.main.members:
+        elif self._elects and self.main.members:
             self._elect_owner()
         if not self.main.members:
-            self.journal.info(
-                "JitsiMeetConferenceImpl.maybeStop#1135", "Last member left, stopping."
-            )
-            self.stop()
+            self._maybe_stop(member)
         elif len(self.members()) == 1:
             self._schedule_single()
+
+    @property
+    def main_room(self) -> str | None:
+        """The main room of a breakout room."""
+        return self.main.info.main_room
+
+    @property
+    def _elects(self) -> bool:
+        """Not in a breakout room, nor where people log in: they own the rooms."""
+        if self.context.authority.domain is not None or self.main.info.breakout:
+            return False
+        return self.context.config.conference.auto_owner
+
+    def _maybe_stop(self, last: Member | None) -> None:
+        """Nobody is left: the end, unless the last ones are in breakout rooms or on their way."""
+        where = "JitsiMeetConferenceImpl.maybeStop#"
+        if self._has_breakouts(self.room_jid):
+            self.journal.info(where + "1124", "Breakout rooms still present, will not stop.")
+        elif last is not None and last.status == SWITCHING:
+            self.journal.info(where + "1130", "Member moving to breakout room, will not stop.")
+            self.rearm()
+        else:
+            self.journal.info(where + "1135", "Last member left, stopping.")
+            self.stop()
+
+    def breakout_ended(self) -> None:
+        """One of this conference's breakout rooms is over."""
+        if not self.main.members and not self.stopped:
+            self._maybe_stop(None)
 
     def _schedule_single(self) -> None:
         if self._single is None:
@@ -268,6 +310,7 @@ class Conference:
             return
         self.stopped = True
         self._ended(self)
+        self.context.authority.conference_ended(self.room_jid)
         for timer in (self._initial, self._single):
             if timer is not None:
                 timer.cancel()

@@ -1,4 +1,4 @@
-"""Conference requests over XMPP and HTTP (fact sheet, 5.2, 5.5 and 6)."""
+"""Conference requests over XMPP and HTTP (docs/facts/signalling.md, 1 to 3)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from authority import Refused, Session
 from focus import FocusManager
 from services import Connection
 from stanzas import FOCUS, Element, bare, el, find_all, iq_error, iq_result
@@ -32,6 +33,8 @@ class Request:
     sender: str
     properties: Mapping[str, str]
     token: str | None = None
+    machine: str | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Answer:
     ready: bool
     vnode: str | None = None
     properties: dict[str, str] = field(default_factory=dict)
+    session: Session | None = None
 
 
 def unescape_proxied(sender: str, proxy: str | None) -> str:
@@ -83,9 +87,21 @@ class RequestHandler:
             for item in find_all(child, FOCUS, "property")
         }
         try:
-            answer = await self.answer(Request(room, sender, properties, child.get("token")))
+            answer = await self.answer(
+                Request(
+                    room,
+                    sender,
+                    properties,
+                    child.get("token"),
+                    child.get("machine-uid"),
+                    child.get("session-id"),
+                )
+            )
         except BadRequest as error:
             return iq_error(iq, "bad-request", str(error))
+        except Refused as error:
+            own = [el(FOCUS, error.own)] if error.own else []
+            return iq_error(iq, error.condition, error.text or None, *own)
         except Exception as error:
             self.context.journal.severe(
                 "ConferenceIqHandler.handleConferenceIq#268", f"Failed to handle request: {error!r}"
@@ -98,6 +114,8 @@ class RequestHandler:
         }
         if answer.vnode:
             attrs["vnode"] = answer.vnode
+        if answer.session is not None:
+            attrs |= {"session-id": answer.session.id, "identity": answer.session.identity}
         reply = el(FOCUS, "conference", attrs)
         for name, value in answer.properties.items():
             reply.append(el(FOCUS, "property", {"value": value, "name": name}))
@@ -120,6 +138,14 @@ class RequestHandler:
         settings, room = self.context.config.visitors, bare(request.room).lower()
         existing = self.focus.conferences.get(room)
         live = existing is not None and existing.metadata.live
+        authority = self.context.authority
+        session = authority.authenticate(
+            request.sender,
+            room,
+            machine=request.machine,
+            session_id=request.session,
+            exists=existing is not None or self._is_breakout(room),
+        )
         if settings.live_room and asked.supported and asked.requested and not live:
             return Answer(
                 request.room, self._focus_jid(self.context.main), False, None, {"live": "false"}
@@ -127,8 +153,11 @@ class RequestHandler:
         conference = await self.focus.request(request.room, request.properties)
         enabled = self.context.visitors.enabled
         supported = visitors_supported(enabled, settings, conference.metadata)
+        logins = {"authentication": "false"}
+        if authority.domain is not None:
+            logins = {"authentication": "true", "externalAuth": "false"}
         properties = {
-            "authentication": "false",
+            **logins,
             "visitors-supported": "true" if supported else "false",
         }
         if must_wait(asked, conference.metadata, settings):
@@ -142,10 +171,17 @@ class RequestHandler:
             vnode = await conference.visitors.take_vnode()
             if vnode is not None:
                 journal.info(where + "194", f"Redirecting to {vnode.name}")
-                return Answer(request.room, self._focus_jid(vnode), True, vnode.name, properties)
-        return Answer(
-            request.room, self._focus_jid(self.context.main), conference.ready, None, properties
-        )
+                return Answer(
+                    request.room, self._focus_jid(vnode), True, vnode.name, properties, session
+                )
+        main = self._focus_jid(self.context.main)
+        return Answer(request.room, main, conference.ready, None, properties, session)
+
+    def _is_breakout(self, room: str) -> bool:
+        """Breakout rooms ask for no login: their plugin knows who may enter."""
+        components = self.context.main.components
+        hosts = {it.address for it in components if it.kind == "breakout_rooms"}
+        return room.partition("@")[2] in hosts
 
     @staticmethod
     def _focus_jid(connection: Connection) -> str:
@@ -160,12 +196,13 @@ class RequestHandler:
             texts = {str(name): str(value) for name, value in properties.items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRequest(f"{type(error).__name__}: {error}") from error
-        answer = await self.answer(Request(room, "null", texts, token))
+        machine, known = tree.get("machineUid"), tree.get("sessionId")
+        answer = await self.answer(Request(room, "null", texts, token, machine, known))
         reply: dict[str, object] = {
             "room": answer.room,
             "ready": answer.ready,
             "focusJid": answer.focus_jid,
-            "sessionId": tree.get("sessionId"),
+            "sessionId": answer.session.id if answer.session else tree.get("sessionId"),
             "machineUid": tree.get("machineUid"),
             "vnode": answer.vnode,
             "properties": answer.properties,

@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from authority import Authority
 from jicofoconfig import JicofoConfig
 from jitsilog import Journal
 from participant import FeatureCache
@@ -48,6 +49,7 @@ class Context:
     vnodes: Mapping[str, Connection]
     visitors: VisitorsManager
     selector: BridgeSelector
+    authority: Authority
     features: FeatureCache = field(default_factory=FeatureCache)
     counters: Counters = field(default_factory=Counters)
     chooser: random.Random = field(default_factory=random.Random)

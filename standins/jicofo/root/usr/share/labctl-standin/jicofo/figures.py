@@ -70,11 +70,14 @@ class Figures:
             "visitors_current": self._visitors(conferences),
             "conferences_with_visitors": sum(bool(one.visitors.rooms) for one in conferences),
             "largest_conference": max(sizes, default=0),
+            "participants_pairs": sum(size * (size - 1) for size in sizes),
+            "participants_restart_requested_total": counters.restarts,
             "participants_moved_total": counters.moved,
             "bridges_removed_total": counters.bridges_removed,
             "bridge_selector_bridge_count": selector["bridge_count"],
             "bridge_selector_bridge_count_operational": selector["operational_bridge_count"],
             "bridge_selector_bridge_count_in_shutdown": selector["in_shutdown_bridge_count"],
+            "bridge_selector_bridge_version_count": selector["bridge_version_count"],
             "bridge_selector_lost_bridges_total": selector["lost_bridges"],
             "conference_requests_total": counters.requests,
             "conference_requests_new_total": counters.new_requests,
@@ -101,6 +104,7 @@ def describe(conference: Conference) -> dict[str, object]:
             "visitors_live": conference.metadata.live,
             "participants_soft_limit": conference.metadata.soft_limit or None,
             "lobby_enabled": conference.metadata.lobby,
+            "av_moderation": conference.moderation.describe(),
         },
         "participants": {
             id: {

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from bridges import Bridge
 from conference import Conference
 from context import Context
+from moderation import ModerationHandler
 from participant import Participant
 from stanzas import JITMEET, Element, find, normalise
 
@@ -21,6 +22,7 @@ class FocusManager:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.conferences: dict[str, Conference] = {}
+        self.moderation = ModerationHandler(self)
         self._starting: dict[str, asyncio.Task[None]] = {}
         self._waiting: asyncio.TimerHandle | None = None
         events = context.selector.events
@@ -39,7 +41,9 @@ class FocusManager:
         if conference is None:
             self.context.counters.new_requests += 1
             self.context.counters.conferences += 1
-            conference = Conference(self.context, jid, properties, self._ended)
+            conference = Conference(
+                self.context, jid, properties, self._ended, has_breakouts=self.has_breakouts
+            )
             self.conferences[jid] = conference
             self._starting[jid] = asyncio.create_task(self._start(conference))
         starting = self._starting.get(jid)
@@ -60,6 +64,13 @@ class FocusManager:
     def _ended(self, conference: Conference) -> None:
         if self.conferences.get(conference.room_jid) is conference:
             del self.conferences[conference.room_jid]
+        main = self.conferences.get(conference.main_room or "")
+        if main is not None:
+            main.breakout_ended()
+
+    def has_breakouts(self, room: str) -> bool:
+        """Whether a breakout room of this room is a conference now."""
+        return any(one.main_room == room for one in self.conferences.values())
 
     # -- lookups -------------------------------------------------------------------------------
 
@@ -146,6 +157,8 @@ class FocusManager:
         components = {
             component.kind: component.address for component in self.context.main.components
         }
+        if self.moderation.take(stanza, components.get("av_moderation")):
+            return
         carrier = find(stanza, JITMEET, "json-message")
         if carrier is None or stanza.get("from") != components.get("room_metadata"):
             return

@@ -120,7 +120,13 @@ class Invites:
         mixed = {"jvb": allocation.bridge_sources} if allocation.bridge_sources else {}
         if self._rewrites(participant):
             return mixed
-        return {**mixed, **self.sources.without(participant.id)}
+        others = self.sources.without(participant.id)
+        return {**mixed, **{owner: self._told(sources) for owner, sources in others.items()}}
+
+    def _told(self, sources: SourceSet) -> SourceSet:
+        """Somebody's sources as the others are told of them."""
+        strip = self.context.config.conference.strip_simulcast
+        return sources.one_layer() if strip else sources
 
     async def _offer(
         self, participant: Participant, session: Session, allocation: Allocation
@@ -187,9 +193,10 @@ class Invites:
 
     def signal(self, action: str, owner: Participant, sources: SourceSet) -> None:
         """Tell the others about an owner's sources."""
+        told = self._told(sources)
         for other in self.participants.values():
             if other is not owner and not self._rewrites(other):
-                other.signal_sources(action, {owner.id: sources})
+                other.signal_sources(action, {owner.id: told})
 
     def member_left(self, member: Member) -> None:
         """A member is gone."""

@@ -78,6 +78,7 @@ class ConferenceSettings:
     min_participants: int
     auto_owner: bool
     ssrc_rewriting: bool
+    strip_simulcast: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class JicofoConfig:
     bridge: BridgeSettings
     visitors: VisitorSettings
     conference: ConferenceSettings
+    login_domain: str | None
+    """Whose accounts may begin conferences; None where everybody may."""
     rest_enabled: bool
     rest_host: str
     rest_port: int
@@ -101,6 +104,7 @@ def parse_config(config: Config, legacy: Mapping[str, str]) -> JicofoConfig:
         bridge=_bridge(config, legacy),
         visitors=_visitors(config),
         conference=_conference(config),
+        login_domain=_login_domain(config),
         rest_enabled=config.flag("jicofo.rest.enabled", default=True),
         rest_host=config.text("jicofo.rest.host", "127.0.0.1"),
         rest_port=config.whole("jicofo.rest.port", 8888),
@@ -194,6 +198,15 @@ def _bridge(config: Config, legacy: Mapping[str, str]) -> BridgeSettings:
     )
 
 
+def _login_domain(config: Config) -> str | None:
+    base = "jicofo.authentication."
+    if not config.flag(base + "enabled", default=False):
+        return None
+    if config.text(base + "type", "NONE").upper() != "XMPP":
+        return None  # JWT and external logins: nothing stands behind them here
+    return normalise(config.text(base + "login-url"))
+
+
 def _visitors(config: Config) -> VisitorSettings:
     base = "jicofo.visitors."
     return VisitorSettings(
@@ -216,4 +229,5 @@ def _conference(config: Config) -> ConferenceSettings:
         min_participants=config.whole(base + "min-participants", 2),
         auto_owner=config.flag(base + "enable-auto-owner", default=True),
         ssrc_rewriting=config.flag(base + "use-ssrc-rewriting", default=True),
+        strip_simulcast=config.flag(base + "strip-simulcast", default=True),
     )

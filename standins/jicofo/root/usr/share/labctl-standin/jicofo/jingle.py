@@ -1,4 +1,4 @@
-"""Jingle IQs that participants send (fact sheet, 8.3)."""
+"""Jingle IQs that participants send (docs/facts/signalling.md, 10 and 11)."""
 
 from __future__ import annotations
 

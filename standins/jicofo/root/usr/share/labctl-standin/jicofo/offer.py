@@ -1,4 +1,4 @@
-"""The Jingle session-initiate that invites a participant (fact sheet, 8.3); pure."""
+"""The Jingle session-initiate that invites a participant (docs/facts/signalling.md, 9); pure."""
 
 from __future__ import annotations
 
@@ -88,9 +88,7 @@ def audio_media(features: frozenset[str]) -> Iterator[Element]:
     opus = _parameters(_payload(111, "opus", 48000, 2), minptime="10", useinbandfec="1")
     if "TCC" in features:
         _feedback(opus, ("transport-cc", ""))
-    if "OPUS_RED" in features:
-        yield _payload(112, "red", 48000, 2)
-    yield opus
+    yield opus  # RED, which upstream knows, is off by its defaults
     yield _payload(126, "telephone-event", 8000)
     yield _extension(1, "urn:ietf:params:rtp-hdrext:ssrc-audio-level")
     yield _extension(10, MID_URI)
@@ -99,9 +97,17 @@ def audio_media(features: frozenset[str]) -> Iterator[Element]:
     yield el(RTP_HDREXT, "extmap-allow-mixed")
 
 
+def _repairs() -> Iterator[Element]:
+    for name, number, rtx in VIDEO_CODECS:
+        repair = _parameters(_payload(rtx, "rtx", 90000), apt=str(number))
+        if name != "H264":
+            _feedback(repair, ("ccm", "fir"), ("nack", ""), ("nack", "pli"))
+        yield repair
+
+
 def video_media(features: frozenset[str]) -> Iterator[Element]:
     """Payload types and header extensions of video."""
-    for name, number, rtx in VIDEO_CODECS:
+    for name, number, _ in VIDEO_CODECS:
         codec = _feedback(
             _payload(number, name, 90000), ("ccm", "fir"), ("nack", ""), ("nack", "pli")
         )
@@ -114,8 +120,8 @@ def video_media(features: frozenset[str]) -> Iterator[Element]:
                 codec, profile_level_id="42e01f;level-asymmetry-allowed=1;packetization-mode=1;"
             )
         yield codec
-        if "RTX" in features:
-            yield _parameters(_payload(rtx, "rtx", 90000), apt=str(number))
+    if "RTX" in features:
+        yield from _repairs()
     yield _extension(
         11,
         "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
@@ -148,7 +154,7 @@ def _data_content(offer: Offer) -> Element:
     transport = copy.copy(offer.transport)
     sctpmap = {"number": "5000", "protocol": "webrtc-datachannel", "streams": "1024"}
     transport.append(el(DTLS_SCTP, "sctpmap", sctpmap))
-    return _content("data", el(DTLS_SCTP, "description", {"media": "application"}), transport)
+    return _content("data", el(RTP, "description", {"media": "application"}), transport)
 
 
 def render_offer(offer: Offer) -> Element:

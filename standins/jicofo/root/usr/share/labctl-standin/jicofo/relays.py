@@ -50,12 +50,15 @@ class RelayMesh:
             )
         except (ColibriError, TimeoutError) as error:
             self._linked.discard(frozenset((ours.bridge.jid, theirs.bridge.jid)))
+            sessions = self._owner.sessions.values()
+            if ours not in sessions or theirs not in sessions:
+                return  # the conference has ended on one of them meanwhile
             ours.journal.severe(
                 "Colibri2Session$Relay.start#520", f"Failed to create a relay: {error!r}"
             )
 
     async def _create(self, on: Session, to: Session, *, controlling: bool, sctp: bool) -> Element:
-        endpoints = [endpoint.remote() for endpoint in to.endpoints.values()]
+        endpoints = [one.remote() for one in to.endpoints.values() if not one.visitor]
         relay_id = str(to.bridge.relay_id)
         element = colibri.create_relay(relay_id, endpoints, controlling=controlling, sctp=sctp)
         request = colibri.modify(on.bridge.jid, self._owner.meeting, element)
@@ -90,8 +93,9 @@ class RelayMesh:
             )
 
     def endpoint_added(self, session: Session, endpoint: Endpoint) -> None:
-        """The other bridges learn of a new endpoint."""
-        self._tell(session, colibri.remote_endpoints([endpoint.remote()], create=True))
+        """The other bridges learn of a new endpoint; a visitor is nothing to them."""
+        if not endpoint.visitor:
+            self._tell(session, colibri.remote_endpoints([endpoint.remote()], create=True))
 
     def sources_changed(self, session: Session, endpoint: Endpoint) -> None:
         """The other bridges learn of an endpoint's sources."""

@@ -1,4 +1,4 @@
-"""Jicofo's REST interface on port 8888 (fact sheet, 7)."""
+"""Jicofo's REST interface on port 8888 (docs/facts/jicofo.md, 6 to 8)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 
 from aiohttp import web
+from authority import Refused
 from bridges import Bridge
 from conference import Conference
 from confrequests import BadRequest, RequestHandler
@@ -66,12 +67,14 @@ class Rest:
     async def _metrics(self, request: web.Request) -> web.Response:
         metrics = self.figures.metrics()
         if "application/json" in request.headers.get("Accept", ""):
-            return _json({key.removesuffix("_total"): value for key, value in metrics.items()})
+            return _json({**metrics, "version": self.context.version})
         lines = [f"jitsi_jicofo_{key} {float(value)}" for key, value in metrics.items()]
         for bridge in self.context.selector.bridges.values():
             lines.append(
                 f'jitsi_jicofo_bridge_endpoints{{jvb="{bridge.nick}"}} {float(bridge.endpoints)}'
             )
+            # Upstream judges a bridge by how many participants report ICE failures; we do not.
+            lines.append(f'jitsi_jicofo_bridge_failing_ice{{jvb="{bridge.nick}"}} 0.0')
         return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
 
     # -- debug ---------------------------------------------------------------------------------
@@ -118,6 +121,10 @@ class Rest:
             return _json(await self.requests.answer_http(await request.read(), token))
         except BadRequest as error:
             return web.Response(status=400, text=f"Bad request: {error}")
+        except Refused as error:
+            if error.condition == "not-authorized":
+                return web.Response(status=403)
+            return web.Response(status=400, text="Bad request: invalid-session")
         except Exception as error:
             return web.Response(status=400, text=f"Bad request: {error!r}")
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import hocon
 import jitsilog
 from aiohttp import web
+from authority import Authority
 from brewery import Brewery, Doctor
 from confrequests import RequestHandler
 from context import Context
 from focus import FocusManager
 from jicofoconfig import JicofoConfig, parse_config
 from jingle import JingleHandler
+from moderation import Media
 from rest import Rest
 from selector import BridgeSelector
 from services import Connection, VisitorsManager
@@ -67,7 +69,10 @@ class Jicofo:
         )
         visitors = VisitorsManager(self.main, config, journal)
         selector = BridgeSelector(config.bridge, journal)
-        self.context = Context(config, journal, self.main, self.vnodes, visitors, selector)
+        authority = Authority(config.login_domain)
+        self.context = Context(
+            config, journal, self.main, self.vnodes, visitors, selector, authority
+        )
         Doctor(self.main, selector, journal)
         self.brewery = None
         if config.bridge.brewery:
@@ -80,6 +85,10 @@ class Jicofo:
         for connection in (self.main, *self.vnodes.values()):
             connection.client.iq_handlers[f"{{{JINGLE}}}jingle"] = jingle.handle
         self.main.client.iq_handlers[f"{{{FOCUS}}}conference"] = self.requests.handle_iq
+        for media in Media:
+            self.main.client.iq_handlers[f"{{{media.namespace}}}mute"] = (
+                self.focus.moderation.handle
+            )
         self.main.on_registered.append(self._registered)
 
     def _registered(self, resumed: bool) -> None:

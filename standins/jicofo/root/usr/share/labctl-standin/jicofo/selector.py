@@ -1,4 +1,4 @@
-"""All bridges of the brewery: coming, going, and choosing one (fact sheet, 4)."""
+"""All bridges of the brewery: coming, going, and choosing one (docs/facts/jicofo.md, 1 to 3)."""
 
 from __future__ import annotations
 

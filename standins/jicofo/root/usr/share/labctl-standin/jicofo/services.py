@@ -127,7 +127,7 @@ class Connection:
 
 
 class VisitorsManager:
-    """Speaks to the `visitors` component of the main Prosody (fact sheet, 5.4)."""
+    """Speaks to the `visitors` component of the main Prosody (docs/facts/visitors.md, 5)."""
 
     def __init__(self, main: Connection, config: JicofoConfig, journal: Journal) -> None:
         self.main = main

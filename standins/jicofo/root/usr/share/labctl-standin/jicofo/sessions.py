@@ -157,7 +157,7 @@ class ColibriSessions:
             self._failed(session, error)
 
     def _failed(self, session: Session, error: Exception) -> None:
-        """What follows from a failed request (fact sheet, 8.1)."""
+        """What follows from a failed request (docs/facts/signalling.md, 7)."""
         bridge = session.bridge
         if isinstance(error, ColibriError):
             if error.reason == "unknown_endpoint" and error.endpoint:
@@ -218,11 +218,12 @@ class ColibriSessions:
         session = self.session_of(id)
         if session is None:
             return
-        del session.endpoints[id]
+        gone = session.endpoints.pop(id)
         session.bridge.endpoint_removed()
         if session.endpoints:
             self._send(session, *colibri.expire_endpoints([id]))
-            self.mesh.endpoint_removed(session, id)
+            if not gone.visitor:
+                self.mesh.endpoint_removed(session, id)
             return
         # The bridge would keep a conference that still has relays, and refuse to create it again.
         self._send(session, expire=True)

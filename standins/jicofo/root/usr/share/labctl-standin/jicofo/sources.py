@@ -1,6 +1,6 @@
 """Media sources of a conference: reading, checking and rendering them; pure.
 
-Rules of jicofo-jvb fact sheet, 8.3: ssrc 1..2^32-1, unique in the conference, at most 20 per
+Rules of docs/facts/signalling.md, 10: ssrc 1..2^32-1, unique in the conference, at most 20 per
 user, grouped sources need an msid.  Two notations: XML (`ssma:0`) and compact JSON.
 """
 
@@ -59,6 +59,21 @@ class SourceSet:
         return SourceSet(
             tuple(source for source in self.sources if source.ssrc not in gone),
             tuple(group for group in self.groups if not gone & set(group.ssrcs)),
+        )
+
+    def one_layer(self) -> SourceSet:
+        """What receivers are told: of simulcast the first layer, under which a bridge sends."""
+        simulcast = [group.ssrcs for group in self.groups if group.semantics == "SIM"]
+        pairs = [group.ssrcs for group in self.groups if group.semantics == "FID"]
+        gone = {ssrc for _, *layers in simulcast for ssrc in layers}
+        gone |= {repair for main, *rest in pairs if main in gone for repair in rest}
+        return SourceSet(
+            tuple(source for source in self.sources if source.ssrc not in gone),
+            tuple(
+                group
+                for group in self.groups
+                if group.semantics != "SIM" and not gone & set(group.ssrcs)
+            ),
         )
 
     def __str__(self) -> str:

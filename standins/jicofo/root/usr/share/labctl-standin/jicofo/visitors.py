@@ -1,4 +1,4 @@
-"""Who becomes a visitor, and on which vnode: pure decisions (fact sheet, 5.2 and 5.3)."""
+"""Who becomes a visitor, and on which vnode: pure decisions (docs/facts/visitors.md, 3 and 4)."""
 
 from __future__ import annotations
 

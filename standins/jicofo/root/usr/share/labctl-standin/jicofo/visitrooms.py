@@ -1,4 +1,4 @@
-"""The visitor rooms of a conference: one per vnode in use (fact sheet, 5.3 and 5.4)."""
+"""The visitor rooms of a conference: one per vnode in use (docs/facts/visitors.md, 4 and 5)."""
 
 from __future__ import annotations
 

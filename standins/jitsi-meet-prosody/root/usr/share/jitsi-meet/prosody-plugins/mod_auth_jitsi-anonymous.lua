@@ -8,28 +8,13 @@ local uuid = require "prosody.util.uuid".generate;
 
 module:depends("jitsi_session");
 
-local provider = {};
-
-function provider.test_password() return nil, "Password based auth not supported."; end
-function provider.get_password() return nil, "Password not available."; end
-function provider.set_password() return nil, "Password based auth not supported."; end
-function provider.create_user() return nil, "Account creation not supported."; end
-function provider.delete_user() return nil, "Account deletion not supported."; end
-function provider.user_exists() return true; end
-function provider.users() return next, prosody.hosts[module.host].sessions, nil; end
-
-local function resumable_user(previd)
-	for username, user in pairs(prosody.hosts[module.host].sessions) do
-		for _, session in pairs(user.sessions) do
-			if session.resumption_token == previd then return username; end
-		end
-	end
-end
+local accountless = module:require "accountless";
+local provider = accountless.provider();
 
 function provider.get_sasl_handler(session)
 	return new_sasl(module.host, {
 		anonymous = function (sasl)
-			sasl.username = session and session.previd and resumable_user(session.previd) or uuid();
+			sasl.username = session and session.previd and accountless.resumable_user(session.previd) or uuid();
 			return true;
 		end;
 	});

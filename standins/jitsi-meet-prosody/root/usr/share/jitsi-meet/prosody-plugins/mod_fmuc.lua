@@ -1,13 +1,15 @@
 -- Stand-in by labctl.  On a vnode's conference MUC.  Whoever joins from this vnode is a visitor: it
 -- sees the main participants, which mod_visitors mirrors here, and only Jicofo sees it.  Its
--- messages go to the main room as well, its raised hand becomes a request for promotion.  The room
--- goes when nobody of the main room, or no visitor, is left.
+-- messages go to the main room as well, its raised hand becomes a request for promotion.  Nobody
+-- comes in while the main room has a lobby.  The room goes when nobody of the main room, or no
+-- visitor, is left.
 -- Options: muc_mapper_domain_base and main_domain (without them the module is off),
 -- muc_mapper_domain_prefix.
--- Not done here: polls, files, lobby, transcription languages, promotion by token
+-- Not done here: files, transcription languages, promotion by token
 -- (visitors_auto_promoted_with_token).
 
 local jid = require "prosody.util.jid";
+local json = require "prosody.util.json";
 local new_id = require "prosody.util.id".medium;
 local st = require "prosody.util.stanza";
 local util = module:require "util";
@@ -23,8 +25,6 @@ end
 
 local main_muc = util.domain_prefix .. "." .. main_domain;
 local NO_VISITORS_GRACE = 15; -- seconds
--- The originals take 5.4 s from the last main participant to the end of the vnode's room.
-local NO_MAIN_GRACE = 5;
 
 local function is_visitor(occupant)
 	return jid.host(occupant.bare_jid) == local_domain;
@@ -83,7 +83,11 @@ end, 20);
 
 module:hook("muc-occupant-pre-join", function (event)
 	local room, occupant = event.room, event.occupant;
-	if is_visitor(occupant) then
+	if is_visitor(occupant) and room.main_lobby then
+		event.origin.send(st.error_reply(event.stanza, "cancel", "not-allowed", "Visitors not allowed while lobby is on!")
+			:tag("no-visitors-lobby", { xmlns = util.XMLNS_VISITORS }));
+		return true;
+	elseif is_visitor(occupant) then
 		occupant.role = "visitor";
 	elseif is_main(occupant) then
 		local moderators = room.main_moderators or {};
@@ -101,21 +105,37 @@ local function show_to_focus(event)
 	room:route_to_occupant(focus, presence:add_child(x));
 end
 
-local function request_promotion(room, occupant)
-	local raised = occupant:get_presence():get_child_text("jitsi_participant_raisedHand");
-	if not raised or raised == "" then
-		room.raised_hands[occupant.jid] = nil;
-		return;
-	end
-	if room.raised_hands[occupant.jid] == raised then return; end
-	room.raised_hands[occupant.jid] = raised;
+-- Without a time the hand is down.
+local function send_request(room, occupant, time)
 	local iq = st.iq({ type = "set", from = local_domain, to = "visitors." .. main_domain, id = new_id() })
 		:tag("visitors", { xmlns = util.XMLNS_VISITORS, room = main_room(room) })
-		:tag("promotion-request", { jid = occupant.jid, time = raised });
+		:tag("promotion-request", { jid = occupant.jid, time = time }):up();
+	local name = occupant:get_presence():get_child("nick", util.XMLNS_NICK);
+	if name then iq:add_child(st.clone(name)); end
 	module:context(local_domain):send_iq(iq):catch(function (err)
 		module:log("warn", "Promotion request of %s was refused: %s", occupant.jid, err);
 	end);
 end
+
+-- When the hand was raised, "0" once it is lowered again, or nil.
+local function hand_of(occupant)
+	local presence = occupant:get_presence();
+	local raised = presence and presence:get_child_text("jitsi_participant_raisedHand");
+	return raised ~= "" and raised or nil;
+end
+
+local function request_promotion(room, occupant)
+	local raised = hand_of(occupant);
+	if room.raised_hands[occupant.jid] == raised then return; end
+	room.raised_hands[occupant.jid] = raised;
+	if raised then send_request(room, occupant, raised); end
+end
+
+-- Moderators need not look after a hand of somebody who is gone.
+module:hook("muc-occupant-pre-leave", function (event)
+	local room, occupant = event.room, event.occupant;
+	if is_visitor(occupant) and hand_of(occupant) then send_request(room, occupant); end
+end, 1);
 
 module:hook("muc-broadcast-presence", function (event)
 	local room, occupant = event.room, event.occupant;
@@ -147,6 +167,14 @@ local function to_main(room, message, name)
 	module:send(copy);
 end
 
+-- To this vnode's visitors, and not into the history: who comes later reads what was said before
+-- the link, as with the original.
+local function say_here(room, message)
+	for _, occupant in room:each_occupant() do
+		if is_visitor(occupant) then room:route_to_occupant(occupant, message); end
+	end
+end
+
 -- Before the MUC refuses visitors (50).
 module:hook("muc-occupant-groupchat", function (event)
 	local room, occupant, stanza = event.room, event.occupant, event.stanza;
@@ -154,8 +182,18 @@ module:hook("muc-occupant-groupchat", function (event)
 	local message = st.clone(stanza);
 	message.attr.from = occupant.nick;
 	local name = sign(message, occupant);
-	room:broadcast_message(message);
+	say_here(room, message);
 	to_main(room, message, name);
+	return true;
+end, 55);
+
+-- The stage is told by the main server.
+module:hook("muc-occupant-groupchat", function (event)
+	local room, occupant, stanza = event.room, event.occupant, event.stanza;
+	if not occupant or not is_main(occupant) then return; end
+	local message = st.clone(stanza);
+	message.attr.from = occupant.nick;
+	say_here(room, message);
 	return true;
 end, 55);
 
@@ -173,7 +211,7 @@ module:hook("muc-occupant-groupchat", function (event)
 		message:remove_children("addresses", "http://jabber.org/protocol/address");
 		module:fire_event("muc-add-history", { room = room, stanza = message });
 	else
-		room:broadcast_message(message);
+		say_here(room, message);
 	end
 	return true;
 end, 55);
@@ -221,14 +259,10 @@ local function log_end(room)
 		room.jid, count(room, is_main), count(room, is_visitor));
 end
 
-local function end_without_main(room, reason)
-	if room.end_timer then return; end
-	room.end_timer = module:add_timer(NO_MAIN_GRACE, function ()
-		room.end_timer = nil;
-		if not is_alive(room) or (count(room, is_main) > 0 and not room.main_ended) then return; end
-		log_end(room);
-		room:destroy(nil, reason);
-	end);
+local function end_now(room)
+	if not is_alive(room) then return; end
+	log_end(room);
+	room:destroy(nil, "Conference ended.");
 end
 
 local function end_without_visitors(room)
@@ -247,7 +281,7 @@ module:hook("muc-occupant-left", function (event)
 	if is_visitor(occupant) and count(room, is_visitor) == 0 then
 		end_without_visitors(room);
 	elseif is_main(occupant) and count(room, is_main) == 0 then
-		end_without_main(room, "No main participants.");
+		end_now(room);
 	end
 end);
 
@@ -276,7 +310,10 @@ local function update(room, element)
 	room:set_password(attr.password);
 	room._data.meetingId = attr.meetingId or room._data.meetingId;
 	room.created_timestamp = attr.createdTimestamp or room.created_timestamp;
+	room.main_lobby = attr.lobby == "true";
 	set_moderators(room, element:get_child("moderators"));
+	local polls = json.decode(element:get_child_text("polls") or "");
+	if polls then module:fire_event("jitsi-polls-update", { room = room, polls = polls }); end
 end
 
 local actions = {};
@@ -284,15 +321,13 @@ local actions = {};
 actions.update = update;
 
 function actions.connect(room, element)
-	room.main_ended = nil;
 	update(room, element);
 	module:log("info", "Room %s is connected to the main server", room.jid);
 	module:fire_event("jicofo-unlock-room", { room = room });
 end
 
 function actions.disconnect(room)
-	room.main_ended = true;
-	end_without_main(room, "Conference ended.");
+	end_now(room);
 end
 
 actions["promotion-response"] = function (room, element, visitors)
@@ -302,6 +337,17 @@ actions["promotion-response"] = function (room, element, visitors)
 	iq:add_child(visitors);
 	module:send(iq);
 end
+
+-- A visitor's vote, which this vnode's polls component has counted.  It goes from this MUC, which
+-- has a way to the main server; the polls component has none.
+module:hook("answer-poll", function (event)
+	local data = event.data;
+	local room_jid = main_room(event.room);
+	module:send(util.json_message(module.host, "polls." .. main_domain, {
+		command = "answer-poll", type = "polls", pollId = data.pollId, answers = data.answers,
+		senderId = data.senderId, senderName = data.senderName, roomJid = room_jid,
+	}, { roomJid = room_jid }));
+end);
 
 module:hook("iq-set/host/jitsi:visitors:visitors", function (event)
 	local origin, stanza = event.origin, event.stanza;

@@ -1,5 +1,6 @@
--- Stand-in by labctl.  Tenants: a client's room@conference.TENANT.DOMAIN is the room
--- [TENANT]room@conference.DOMAIN of this server; addresses are rewritten on the client's stream.
+-- Stand-in by labctl.  Tenants: room@conference.TENANT.DOMAIN of clients and of Jicofo is the room
+-- [TENANT]room@conference.DOMAIN of this server.  Addresses are rewritten on the streams of clients,
+-- Jicofo's among them; other servers get the inner ones, as they do of the original.
 -- On a vnode, what a visitor sends to a component of the main domain is answered by the vnode's
 -- own (which is not there): visitors have no way to the main server but their room.
 -- Options: muc_mapper_domain_base, muc_mapper_domain_prefix.
@@ -9,36 +10,13 @@ local jid = require "prosody.util.jid";
 local st = require "prosody.util.stanza";
 local util = module:require "util";
 
-local base, main_muc = util.domain_base, util.main_muc;
+local base = util.domain_base;
 if not base then
 	module:log("warn", "No 'muc_mapper_domain_base' option set, the domain mapper is off");
 	return;
 end
 local main_domain = module:get_option_string("main_domain");
-
-local start, tail = util.domain_prefix .. ".", "." .. base;
-
--- conference.TENANT.DOMAIN -> TENANT
-local function tenant_of(host)
-	if host == main_muc or host:sub(1, #start) ~= start or host:sub(-#tail) ~= tail then return; end
-	local tenant = host:sub(#start + 1, -#tail - 1);
-	return tenant ~= "" and tenant or nil;
-end
-
-local function to_internal(address)
-	local node, host, resource = jid.split(address);
-	local tenant = node and host and tenant_of(host);
-	if not tenant then return address; end
-	return jid.join("[" .. tenant .. "]" .. node, main_muc, resource);
-end
-
-local function to_external(address)
-	local node, host, resource = jid.split(address);
-	if host ~= main_muc or not node then return address; end
-	local tenant, room = node:match("^%[([^%]]+)%](.+)$");
-	if not tenant then return address; end
-	return jid.join(room, start .. tenant .. tail, resource);
-end
+local tail = "." .. base;
 
 -- visitors.MAIN -> visitors.vN.meet.jitsi
 local function own_component(host)
@@ -47,10 +25,18 @@ local function own_component(host)
 	return host:sub(1, -#suffix - 1) .. tail;
 end
 
+-- Who asks conference.TENANT.DOMAIN itself is answered from that name.
+local function remember_question(session, stanza, to)
+	if stanza.name == "iq" and not jid.node(to) and stanza.attr.id then
+		session.tenant_questions = session.tenant_questions or {};
+		session.tenant_questions[stanza.attr.id] = to;
+	end
+end
+
 local function incoming(stanza, session)
 	local to = stanza.attr and stanza.attr.to;
-	if not to or session.host ~= base then return stanza; end
-	local component = own_component(jid.host(to));
+	if not to then return stanza; end
+	local component = session.host == base and own_component(jid.host(to));
 	if component then
 		local kind = stanza.attr.type;
 		if kind ~= "error" and kind ~= "result" and stanza.name ~= "presence" then
@@ -60,14 +46,25 @@ local function incoming(stanza, session)
 		end
 		return nil;
 	end
-	stanza.attr.to = to_internal(to);
+	stanza.attr.to = util.to_internal(to);
+	if stanza.attr.to ~= to then remember_question(session, stanza, to); end
 	return stanza;
+end
+
+local function asked_name(session, stanza)
+	local questions, id = session.tenant_questions, stanza.attr.id;
+	if not questions or not questions[id] or stanza.name ~= "iq" then return; end
+	local kind = stanza.attr.type;
+	if kind ~= "result" and kind ~= "error" then return; end
+	local name = questions[id];
+	questions[id] = nil;
+	return name;
 end
 
 local function outgoing(stanza, session)
 	local from = stanza.attr and stanza.attr.from;
-	if not from or session.host ~= base then return stanza; end
-	local external = to_external(from);
+	if not from then return stanza; end
+	local external = from == util.main_muc and asked_name(session, stanza) or util.to_external(from);
 	if external ~= from then
 		stanza = st.clone(stanza); -- one stanza goes to many sessions
 		stanza.attr.from = external;

@@ -1,6 +1,9 @@
 -- Stand-in by labctl.  On a conference MUC: gives every room a meeting id, and lets nobody in
 -- before Jicofo.  Whoever comes earlier waits in a queue (at most 500 a room).
 -- On a vnode the room stays closed until the main server's `connect` arrives (mod_fmuc).
+-- Also: nobody touches Jicofo with an admin's command, a message never brings a name of its own,
+-- who was thrown out has lost its affiliation, and JSON messages to the room are offered to other
+-- modules (event jitsi-endpoint-message-received).
 
 local jid = require "prosody.util.jid";
 local queue = require "prosody.util.queue";
@@ -87,4 +90,54 @@ end);
 
 module:hook("muc-occupant-joined", function (event)
 	if not main_domain and util.is_focus_nick(event.nick) then unlock(event.room); end
+end);
+
+---- What nobody may do to the others ----
+
+-- A moderator has no business with Jicofo; by nick or by address.
+local function protect_focus(event)
+	local stanza = event.stanza;
+	local room = util.get_room(jid.bare(stanza.attr.to));
+	if not room then return; end
+	for item in stanza.tags[1]:childtags("item") do
+		if item.attr.nick == "focus" or (item.attr.jid and util.is_focus_jid(item.attr.jid)) then
+			module:log("warn", "Blocking attempt of %s to modify Jicofo in room %s", stanza.attr.from, room.jid);
+			event.origin.send(st.error_reply(stanza, "cancel", "not-allowed"));
+			return true;
+		end
+	end
+end
+module:hook("iq-set/bare/http://jabber.org/protocol/muc#admin:query", protect_focus, 10);
+module:hook("iq-set/host/http://jabber.org/protocol/muc#admin:query", protect_focus, 10);
+
+-- Only Jicofo's own rooms have such names.
+module:hook("muc-room-pre-create", function (event)
+	local stanza = event.stanza;
+	if not util.is_healthcheck_room(stanza.attr.to) or util.is_focus_nick(stanza.attr.to) then return; end
+	event.origin.send(st.error_reply(stanza, "cancel", "service-unavailable"));
+	return true;
+end, 100);
+
+-- After the MUC has checked the sender (50).
+module:hook("muc-occupant-groupchat", function (event)
+	event.stanza:remove_children("nick", util.XMLNS_NICK);
+end, 45);
+
+module:hook("muc-broadcast-presence", function (event)
+	local x = event.x.full or event.x;
+	if x:get_child_with_attr("status", nil, "code", "307") then
+		event.room:set_affiliation(true, event.occupant.bare_jid, "none");
+	end
+end);
+
+module:hook("message/bare", function (event)
+	local stanza = event.stanza;
+	if stanza.attr.type ~= "groupchat" or stanza:get_child("body") then return; end
+	local room = util.get_room(stanza.attr.to);
+	local occupant = room and room:get_occupant_by_real_jid(stanza.attr.from);
+	local data = occupant and util.parse_json(stanza);
+	if not data then return; end
+	return module:fire_event("jitsi-endpoint-message-received", {
+		room = room, occupant = occupant, message = data, origin = event.origin, stanza = stanza,
+	});
 end);

@@ -4,9 +4,10 @@
 -- original too.  All stanzas to vnodes come from this host or from its users, so that they use one
 -- s2s link a vnode and keep their order.
 -- Options: main_muc (required), muc_mapper_domain_prefix (conference).
--- Not done here: polls, files, lobby, and private messages from the main room to a visitor.
+-- Not done here: files, and private messages from the main room to a visitor.
 
 local jid = require "prosody.util.jid";
+local json = require "prosody.util.json";
 local new_id = require "prosody.util.id".medium;
 local st = require "prosody.util.stanza";
 local util = module:require "util";
@@ -44,15 +45,26 @@ local function moderators(room)
 	return found;
 end
 
+local function polls(room)
+	if not room.polls or #room.polls.order == 0 then return; end
+	local text = json.encode({ command = "old-polls", type = "polls", polls = room.polls.order });
+	return st.stanza("polls"):text(text);
+end
+
 local function send_iq(room, vnode_muc, name, with_moderators)
 	local iq = st.iq({ type = "set", from = module.host, to = vnode_muc, id = new_id() })
 		:tag("visitors", { xmlns = util.XMLNS_VISITORS, room = vnode_room(room, vnode_muc) })
 		:tag(name, {
 			password = name ~= "disconnect" and room:get_password() or nil;
+			lobby = room._data.lobbyroom and "true" or "false";
 			meetingId = room._data.meetingId;
 			createdTimestamp = room.created_timestamp;
 		});
-	if with_moderators then iq:add_child(moderators(room)); end
+	if with_moderators then
+		iq:add_child(moderators(room));
+		local found = polls(room);
+		if found then iq:add_child(found); end
+	end
 	module:send_iq(iq):catch(function (err)
 		-- A vnode's room may be gone before the main one.
 		local level = name == "disconnect" and "debug" or "warn";
@@ -187,14 +199,25 @@ local function private_message(event)
 		local occupant = address.attr.type == "to" and room:get_occupant_by_nick(address.attr.jid);
 		if occupant then
 			local message = st.clone(stanza);
-			message.attr.from = jid.join(jid.node(room.jid), main_muc, jid.resource(stanza.attr.from));
+			message.attr.from = room.jid; -- who it was is in `ofrom`
 			room:route_to_occupant(occupant, message);
 		end
 	end
 	return true;
 end
 
+-- A vnode passes over what it knows already, such as an answer that came from there.
+local function update_all(event)
+	for vnode_muc in pairs(linked[event.room.jid] or {}) do
+		send_iq(event.room, vnode_muc, "update", true);
+	end
+end
+module:hook("jitsi-lobby-enabled", update_all);
+module:hook("jitsi-lobby-disabled", update_all);
+
 util.when_host(main_muc, function (muc)
+	muc:hook("poll-created", update_all);
+	muc:hook("answer-poll", update_all);
 	muc:hook("muc-broadcast-presence", function (event)
 		local room, occupant = event.room, event.occupant;
 		if not linked[room.jid] or not is_mirrored(occupant) then return; end
@@ -209,11 +232,7 @@ util.when_host(main_muc, function (muc)
 	muc:hook("muc-occupant-groupchat", visitor_message, 55);
 	muc:hook("muc-broadcast-message", relay_message, -10);
 	muc:hook("message/bare", private_message, 10);
-	muc:hook("muc-config-submitted/muc#roomconfig_roomsecret", function (event)
-		for vnode_muc in pairs(linked[event.room.jid] or {}) do
-			send_iq(event.room, vnode_muc, "update", true);
-		end
-	end, -10);
+	muc:hook("muc-config-submitted/muc#roomconfig_roomsecret", update_all, -10);
 	muc:hook("muc-room-destroyed", function (event)
 		local room = event.room;
 		for vnode_muc in pairs(linked[room.jid] or {}) do

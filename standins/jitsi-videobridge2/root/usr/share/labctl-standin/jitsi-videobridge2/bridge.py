@@ -14,7 +14,7 @@ from colibri2 import Colibri2, Transport
 from ice import read_addresses
 from jitsilog import Journal
 from jvbconfig import JvbConfig
-from media import Media
+from media import TICK, Media
 
 VERSION = "2.3.0-standin1"
 DURATION = {60.0: "PT1M", 86400.0: "PT24H"}
@@ -76,13 +76,16 @@ class Bridge:
     def __init__(self, config: JvbConfig, journal: Journal) -> None:
         self.config = config
         self.journal = journal
-        self.media = Media(journal)
+        self.media = Media(journal, last_n=config.last_n)
         self.media.on_change = self.maybe_finish
         self.addresses = tuple(read_addresses())
         self.colibri = Colibri2(
             self.media,
             Transport(
-                addresses=self.addresses + config.mappings,
+                addresses=tuple(
+                    one for one in self.addresses if config.advertise_private or valid_address(one)
+                ),
+                mapped=config.mappings,
                 port=config.udp_port,
                 sctp=config.sctp,
                 websockets=config.websockets,
@@ -102,13 +105,14 @@ class Bridge:
     # -- statistics ----------------------------------------------------------------------------
 
     def statistics(self) -> dict[str, str]:
-        """The stats of the MUC presence, as text (jicofo-jvb fact sheet, 3)."""
+        """The stats of the MUC presence, as text (docs/facts/videobridge.md, 10)."""
         return {key: _text(value) for key, value in self.numbers().items()}
 
     def numbers(self) -> dict[str, object]:
-        """`/colibri/stats`: what a stand-in can say truthfully; no media, so no bit rates."""
+        """`/colibri/stats`, as far as a stand-in knows it; bit rates in kbit/s."""
         totals = self.media.totals
         conferences = list(self.media.conferences.values())
+        transports = [ep.transport for one in conferences for ep in one.endpoints.values()]
         stats: dict[str, object] = {
             "stress_level": round(self.stress, 4),
             "average_participant_stress": 0.01,
@@ -128,10 +132,10 @@ class Bridge:
             "total_visitors": totals.visitors,
             "total_ice_succeeded": totals.ice_succeeded,
             "total_ice_failed": totals.ice_failed,
-            "bit_rate_download": 0,
-            "bit_rate_upload": 0,
-            "packet_rate_download": 0,
-            "packet_rate_upload": 0,
+            "bit_rate_download": int(sum(one.received.bit_rate for one in transports) / 1000),
+            "bit_rate_upload": int(sum(one.sent.bit_rate for one in transports) / 1000),
+            "packet_rate_download": int(sum(one.received.packet_rate for one in transports)),
+            "packet_rate_upload": int(sum(one.sent.packet_rate for one in transports)),
             "threads": 1,
             "healthy": self.health.success,
             "drain": self.drain,
@@ -191,6 +195,12 @@ class Bridge:
             await asyncio.sleep(min(self.config.expire_interval, 60.0))
             self.media.expire_old(self.config.entity_timeout)
 
+    async def tick_forever(self) -> None:
+        """What media needs done by the clock."""
+        while True:
+            await asyncio.sleep(TICK)
+            self.media.tick()
+
     # -- drain and shutdown --------------------------------------------------------------------
 
     def set_drain(self, enable: bool) -> None:
@@ -202,7 +212,7 @@ class Bridge:
         self.on_state()
 
     def shut_down(self, *, graceful: bool) -> None:
-        """Begin a shutdown (fact sheet, 2.4)."""
+        """Begin a shutdown (docs/facts/videobridge.md, 7)."""
         self.journal.info(
             "ShutdownManager.initiateShutdown#58",
             f"Received shutdown request, graceful={str(graceful).lower()}",

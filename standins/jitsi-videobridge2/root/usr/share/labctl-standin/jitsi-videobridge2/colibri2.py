@@ -1,12 +1,21 @@
-"""Answers to colibri2 `conference-modify` (jicofo-jvb fact sheet, 8.1)."""
+"""Answers to colibri2 `conference-modify` (docs/facts/signalling.md, 6 and 7)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from jvbconfig import Websockets
-from media import Conference, Endpoint, IceAgent, Media, Relay
+from media import Conference, Media
+from members import Endpoint, Relay
+from signalling import (
+    Negotiated,
+    parse_media,
+    parse_remote,
+    parse_sources,
+    render_candidates,
+)
 from stanzas import (
+    COLIBRI,
     COLIBRI2,
     DTLS,
     ICE,
@@ -19,6 +28,14 @@ from stanzas import (
     iq_result,
 )  # fmt: skip
 
+# What bridges use between them where the request says nothing of media: Jicofo's numbers, which are
+# the same for all its participants.
+RELAYED = Negotiated(
+    codecs={111: "opus", 41: "av1", 100: "vp8", 107: "h264", 101: "vp9"},
+    audio_level=1,
+    passed_on=frozenset({1, 3, 5, 11}),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Transport:
@@ -28,6 +45,7 @@ class Transport:
     port: int
     sctp: bool
     websockets: Websockets
+    mapped: tuple[str, ...] = ()  # public addresses of a NAT in front of us
 
 
 class Refused(Exception):
@@ -133,18 +151,38 @@ class Colibri2:
             if transport is None:
                 raise Refused("bad-request", "Attempt to create endpoint w/o <transport>")
             sctp = self.transport.sctp and find(transport, COLIBRI2, "sctp") is not None
-            visitor = element.get("muc-role") == "visitor"
-            made = self.media.add_endpoint(conference, id, visitor=visitor, sctp=sctp)
+            made = self.media.add_endpoint(
+                conference, id, visitor=element.get("muc-role") == "visitor", sctp=sctp,
+                rewriting="ssrc-rewriting" in _capabilities(element),
+                controlling=flag(transport, "ice-controlling"),
+            )  # fmt: skip
             made.stats_id = element.get("stats-id", "")
+            made.negotiate(parse_media(element))
             answer.append(self._endpoint_transport(conference, made))
         elif id not in conference.endpoints:
             raise Refused("item-not-found", f"Unknown endpoint {id}", "unknown_endpoint", id)
+        self._update_endpoint(conference, conference.endpoints[id], element)
         return answer
+
+    def _update_endpoint(
+        self, conference: Conference, endpoint: Endpoint, element: Element
+    ) -> None:
+        last_n = find(element, COLIBRI2, "initial-last-n")
+        if last_n is not None:
+            endpoint.receiver.wishes.last_n = int(last_n.get("value", "-1"))
+        _apply_transport(endpoint, element)
+        sources = find(element, COLIBRI2, "sources")
+        if sources is not None:
+            if endpoint.visitor and len(sources):
+                raise Refused("bad-request", f"Attempt to set sources for visitor {endpoint.id}")
+            conference.switch.set_sources(
+                endpoint.inbound, endpoint.id, endpoint.id, parse_sources(sources, endpoint.id)
+            )
 
     def _endpoint_transport(self, conference: Conference, endpoint: Endpoint) -> Element:
         path = f"{conference.id}/{endpoint.id}"
-        answer = el(COLIBRI2, "transport", None, self._ice(endpoint.agent, path, relay=False))
-        if endpoint.sctp:
+        answer = el(COLIBRI2, "transport", None, self._ice(endpoint, path))
+        if endpoint.data is not None:
             answer.append(el(COLIBRI2, "sctp", {"port": "5000", "role": "server"}))
         return answer
 
@@ -159,56 +197,64 @@ class Colibri2:
             if transport is None:
                 raise Refused("bad-request", "Attempt to create relay with no transport")
             controlling = flag(transport, "ice-controlling")
-            relay = self.media.add_relay(conference, id, controlling=controlling)
+            try:
+                relay = self.media.add_relay(
+                    conference, id, controlling=controlling, sctp=self._relay_sctp(transport),
+                    own_port=flag(transport, "use-unique-port"),
+                )  # fmt: skip
+            except OSError as error:
+                raise Refused("internal-server-error", str(error)) from error
+            has_media = find(element, COLIBRI2, "media") is not None
+            relay.negotiate(parse_media(element) if has_media else RELAYED)
             answer.append(self._relay_transport(conference, relay, transport))
         elif id not in conference.relays:
             raise Refused("item-not-found", f"Unknown relay {id}", "unspecified")
-        _apply_remote_endpoints(conference.relays[id], element)
+        relay = conference.relays[id]
+        _apply_transport(relay, element)
+        _apply_remote_endpoints(conference, relay, element)
         return answer
 
     def _relay_transport(self, conference: Conference, relay: Relay, asked: Element) -> Element:
         path = f"{conference.id}/{relay.id}"
-        answer = el(COLIBRI2, "transport", None, self._ice(relay.agent, path, relay=True))
-        sctp = find(asked, COLIBRI2, "sctp")
-        if sctp is not None:
-            role = "server" if sctp.get("role") != "client" else "client"
+        answer = el(COLIBRI2, "transport", None, self._ice(relay, path))
+        role = self._relay_sctp(asked)
+        if role is not None:
             answer.append(el(COLIBRI2, "sctp", {"port": "5000", "role": role}))
         return answer
 
-    def _ice(self, agent: IceAgent, path: str, *, relay: bool) -> Element:
+    def _relay_sctp(self, asked: Element) -> str | None:
+        """Our role on a relay's data channel, None where there is to be none."""
+        sctp = find(asked, COLIBRI2, "sctp")
+        if sctp is None or not self.transport.sctp:
+            return None
+        return "client" if sctp.get("role") == "client" else "server"
+
+    def _ice(self, member: Endpoint | Relay, path: str) -> Element:
+        agent = member.agent
         answer = el(ICE, "transport", {"ufrag": agent.ufrag, "pwd": agent.pwd}, el(ICE, "rtcp-mux"))
         answer.append(
-            el(DTLS, "fingerprint", {"hash": "sha-256", "setup": "actpass"}, agent.fingerprint)
-        )
-        for index, address in enumerate(self.transport.addresses):
-            answer.append(_candidate(index, address, self.transport.port))
-        for url in self._urls(agent, path, relay=relay):
-            answer.append(el("http://jitsi.org/protocol/colibri", "web-socket", {"url": url}))
+            el(
+                DTLS, "fingerprint", {"hash": "sha-256", "setup": "actpass"},
+                member.transport.fingerprint,
+            )
+        )  # fmt: skip
+        ours = self.transport
+        port = agent.own_port or ours.port
+        answer.extend(render_candidates(ours.addresses, ours.mapped, port))
+        for url in self._urls(agent.websocket_pwd, path, relay=isinstance(member, Relay)):
+            answer.append(el(COLIBRI, "web-socket", {"url": url}))
         return answer
 
-    def _urls(self, agent: IceAgent, path: str, *, relay: bool) -> list[str]:
+    def _urls(self, pwd: str, path: str, *, relay: bool) -> list[str]:
         service = self.transport.websockets
         if not service.enabled:
             return []
         scheme, name = "wss" if service.tls else "ws", "relay-ws" if relay else "ws"
         domains = (service.relay_domains or service.domains) if relay else service.domains
         return [
-            f"{scheme}://{domain}/colibri-{name}/{service.server_id}/{path}"
-            f"?pwd={agent.websocket_pwd}"
+            f"{scheme}://{domain}/colibri-{name}/{service.server_id}/{path}?pwd={pwd}"
             for domain in domains
         ]
-
-
-def _candidate(index: int, address: str, port: int) -> Element:
-    return el(
-        ICE, "candidate",
-        {
-            "id": f"{index + 1:x}", "component": "1", "foundation": str(index + 1),
-            "generation": "0", "ip": address, "network": "0", "port": str(port),
-            "priority": str(2**24 * 126 + 2**8 * (65535 - index) + 255), "protocol": "udp",
-            "type": "host",
-        },
-    )  # fmt: skip
 
 
 def _bridge_sources(conference: Conference) -> Element:
@@ -222,10 +268,30 @@ def _bridge_sources(conference: Conference) -> Element:
     return answer
 
 
-def _apply_remote_endpoints(relay: Relay, element: Element) -> None:
+def _capabilities(element: Element) -> set[str]:
+    return {item.get("name", "") for item in find_all(element, COLIBRI2, "capability")}
+
+
+def _apply_transport(member: Endpoint | Relay, element: Element) -> None:
+    outer = find(element, COLIBRI2, "transport")
+    ice = find(outer, ICE, "transport") if outer is not None else None
+    if ice is None:
+        return
+    member.transport.set_remote(*parse_remote(ice))
+    socket = find(ice, COLIBRI, "web-socket")
+    if isinstance(member, Relay) and socket is not None:
+        member.connect_channel(socket.get("url", ""))
+
+
+def _apply_remote_endpoints(conference: Conference, relay: Relay, element: Element) -> None:
     endpoints = find(element, COLIBRI2, "endpoints")
     for endpoint in endpoints if endpoints is not None else ():
+        id = endpoint.get("id", "")
         if flag(endpoint, "expire"):
-            relay.endpoints.discard(endpoint.get("id", ""))
-        else:
-            relay.endpoints.add(endpoint.get("id", ""))
+            relay.endpoints.discard(id)
+            conference.switch.remove_owner(id)
+            continue
+        relay.endpoints.add(id)
+        sources = find(endpoint, COLIBRI2, "sources")
+        if sources is not None:
+            conference.switch.set_sources(relay.inbound, relay.id, id, parse_sources(sources, id))

@@ -68,6 +68,7 @@ class JvbConfig:
     region: str | None
     relay_id: str | None
     udp_port: int
+    last_n: int
     sctp: bool
     initial_drain: bool
     graceful_max: float
@@ -76,6 +77,7 @@ class JvbConfig:
     entity_timeout: float
     expire_interval: float
     mappings: tuple[str, ...]
+    advertise_private: bool
     health: Health
     websockets: Websockets
     rest: Rest
@@ -142,6 +144,7 @@ def parse_config(config: Config, legacy: Mapping[str, str]) -> JvbConfig:
         region=_first(config, "region"),
         relay_id=_first(config, "relay-id") if relay else None,
         udp_port=config.whole("videobridge.ice.udp.port", 10000),
+        last_n=config.whole("videobridge.cc.jvb-last-n", -1),
         sctp=config.flag("videobridge.sctp.enabled", default=True),
         initial_drain=config.flag("videobridge.initial-drain-mode", default=False),
         graceful_max=config.seconds("videobridge.shutdown.graceful-shutdown-max-duration", 86400),
@@ -152,6 +155,7 @@ def parse_config(config: Config, legacy: Mapping[str, str]) -> JvbConfig:
         entity_timeout=expiry,
         expire_interval=config.seconds("videobridge.entity-expiration.check-interval", expiry),
         mappings=_mappings(config, legacy),
+        advertise_private=config.flag("videobridge.ice.advertise-private-candidates", default=True),
         health=Health(
             interval=config.seconds("videobridge.health.interval", 60.0),
             require_valid_address=config.flag(

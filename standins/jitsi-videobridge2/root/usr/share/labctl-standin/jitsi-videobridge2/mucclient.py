@@ -1,4 +1,4 @@
-"""The bridge in its breweries: login, MUC, statistics presence, IQs (fact sheet, 2.1 and 3)."""
+"""The bridge in its breweries: login, room, IQs (docs/facts/videobridge.md, 1, 10 and 11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bridge's HTTP servers: the private REST one and the public colibri websockets."""
+"""The bridge's private HTTP server: REST."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 from bridge import VERSION, Bridge
+from members import Endpoint
+from metrics import muc_counts, read_metrics, render_metrics
 from mucclient import MucClient
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -55,53 +57,13 @@ class Rest:
         return _json({"name": "JVB", "version": VERSION, "os": "Linux"})
 
     async def _stats(self, request: web.Request) -> web.Response:
-        return _json({**self._bridge.numbers(), **self._muc_counts()})
-
-    def _muc_counts(self) -> dict[str, int]:
-        rooms = [room for client in self._clients for room in client.rooms]
-        return {
-            "muc_clients_configured": len(self._clients),
-            "muc_clients_connected": sum(client.client.registered for client in self._clients),
-            "mucs_configured": len(rooms),
-            "mucs_joined": sum(room.joined for room in rooms),
-        }
-
-    def metrics(self) -> dict[str, object]:
-        """The flat metrics under the names of the original's `/metrics`."""
-        bridge, totals, counts = self._bridge, self._bridge.media.totals, self._muc_counts()
-        numbers = bridge.numbers()
-        return {
-            "stress": numbers["stress_level"],
-            "drain_mode": bridge.drain,
-            "conferences": numbers["conferences"],
-            "conferences_created": totals.created,
-            "conferences_completed": totals.completed,
-            "endpoints": totals.participants,
-            "local_endpoints": numbers["local_endpoints"],
-            "current_visitors": numbers["visitors"],
-            "ice_succeeded": totals.ice_succeeded,
-            "ice_failed": totals.ice_failed,
-            "bytes_received": 0,
-            "healthy": bridge.health.success,
-            "graceful_shutdown": numbers["graceful_shutdown"],
-            "shutting_down": numbers["shutting_down"],
-            "muc_clients_configured": counts["muc_clients_configured"],
-            "muc_clients_connected": counts["muc_clients_connected"],
-            "mucs_connected": counts["mucs_configured"],  # upstream's own misnomer
-            "mucs_joined": counts["mucs_joined"],
-            "xmpp_disconnects": sum(client.client.disconnects for client in self._clients),
-        }
+        return _json({**self._bridge.numbers(), **muc_counts(self._clients)})
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        metrics = self.metrics()
+        metrics = read_metrics(self._bridge, self._clients)
         if "application/json" in request.headers.get("Accept", ""):
             return _json(metrics)
-        counters = ("conferences_created", "conferences_completed", "ice_succeeded", "ice_failed")
-        lines = [
-            f"jitsi_jvb_{name}{'_total' if name in counters else ''} {float(value)}"  # type: ignore[arg-type]
-            for name, value in metrics.items()
-        ]
-        return web.Response(text="\n".join(lines) + "\n", content_type="text/plain")
+        return web.Response(text=render_metrics(metrics), content_type="text/plain")
 
     async def _debug(self, request: web.Request) -> web.Response:
         bridge = self._bridge
@@ -135,10 +97,7 @@ class Rest:
             "id": one.id,
             "name": one.name,
             "meeting_id": one.meeting_id,
-            "endpoints": {
-                ep.id: {"visitor": ep.visitor, "ice_connected": ep.agent.active is not None}
-                for ep in one.endpoints.values()
-            },
+            "endpoints": {ep.id: describe_endpoint(ep) for ep in one.endpoints.values()},
             "relays": {relay.id: sorted(relay.endpoints) for relay in one.relays.values()},
         }
 
@@ -169,51 +128,19 @@ class Rest:
         return web.Response()
 
 
-class Websockets:
-    """`/colibri-ws/<server-id>/<conference>/<endpoint>?pwd=` and the relays' likewise."""
-
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-
-    def app(self) -> web.Application:
-        """The public server's application."""
-        app = web.Application()
-        path = "/{server}/{conference}/{peer}"
-        if self._bridge.config.websockets.enabled:
-            app.router.add_get("/colibri-ws" + path, self._endpoint)
-            app.router.add_get("/colibri-relay-ws" + path, self._relay)
-        return app
-
-    async def _endpoint(self, request: web.Request) -> web.StreamResponse:
-        return await self._serve(request, relay=False)
-
-    async def _relay(self, request: web.Request) -> web.StreamResponse:
-        return await self._serve(request, relay=True)
-
-    def _password(self, request: web.Request, *, relay: bool) -> str | None:
-        for one in self._bridge.media.conferences.values():
-            if one.id == request.match_info["conference"]:
-                peers = one.relays if relay else one.endpoints
-                peer = peers.get(request.match_info["peer"])
-                return peer.agent.websocket_pwd if peer else None
-        return None
-
-    async def _serve(self, request: web.Request, *, relay: bool) -> web.StreamResponse:
-        if request.match_info["server"] != self._bridge.config.websockets.server_id:
-            return web.Response(status=404, text="server ID mismatch")
-        password = self._password(request, relay=relay)
-        if password is None or request.query.get("pwd") != password:
-            return web.Response(status=403, text="authentication failed")
-        socket = web.WebSocketResponse(heartbeat=15.0)
-        await socket.prepare(request)
-        hello = {"colibriClass": "ServerHello", "version": VERSION}
-        await socket.send_str(json.dumps(hello))
-        async for message in socket:
-            if message.type != WSMsgType.TEXT:
-                break
-            if '"ClientHello"' in message.data:
-                await socket.send_str(json.dumps(hello))
-        return socket
+def describe_endpoint(endpoint: Endpoint) -> dict[str, object]:
+    """An endpoint for `/debug`."""
+    transport = endpoint.transport
+    return {
+        "visitor": endpoint.visitor,
+        "ice_connected": endpoint.agent.selected is not None,
+        "dtls_connected": transport.ready,
+        "message_transport_connected": endpoint.channel.connected,
+        "ssrc_rewriting": endpoint.receiver.rewriting,
+        "packets_received": transport.received.packets,
+        "packets_sent": transport.sent.packets,
+        "forwarded_sources": list(endpoint.receiver.heights),
+    }
 
 
 async def start_server(app: web.Application, host: str, port: int) -> web.AppRunner:

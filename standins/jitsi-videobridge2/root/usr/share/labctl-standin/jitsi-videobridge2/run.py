@@ -10,11 +10,10 @@ from pathlib import Path
 import hocon
 import jitsilog
 from bridge import VERSION, Bridge
-from ice import IceServer
+from colibriws import Websockets
 from jvbconfig import JvbConfig, parse_config
-from media import IceAgent
 from mucclient import MucClient, Publisher
-from rest import Rest, Websockets, start_server
+from rest import Rest, start_server
 
 
 def run(path: Path, reading: subprocess.Popen[bytes]) -> int:
@@ -63,11 +62,15 @@ async def serve(config: JvbConfig, journal: jitsilog.Journal) -> int:
     publisher = Publisher(bridge, clients)
     timers = [
         asyncio.create_task(work)
-        for work in (publisher.run(), bridge.check_health_forever(), bridge.expire_forever())
-    ]
+        for work in (
+            publisher.run(), bridge.check_health_forever(), bridge.expire_forever(),
+            bridge.tick_forever(),
+        )
+    ]  # fmt: skip
     await bridge.stopped.wait()
     for timer in timers:
         timer.cancel()
+    bridge.media.ice.close()
     await asyncio.gather(*(client.client.stop() for client in clients), return_exceptions=True)
     for connection in connections:
         connection.cancel()
@@ -81,21 +84,8 @@ def _signalled(bridge: Bridge, number: signal.Signals) -> None:
 
 
 async def _bind_udp(bridge: Bridge) -> None:
-    def connected(agent: IceAgent) -> None:
-        bridge.media.totals.ice_succeeded += 1
-        for conference in bridge.media.conferences.values():
-            for endpoint in conference.endpoints.values():
-                if endpoint.agent is agent:
-                    conference.journal.child(epId=endpoint.id).info(
-                        "IceTransport.iceStateChanged#370", "ICE connected"
-                    )
-
-    loop = asyncio.get_running_loop()
     try:
-        await loop.create_datagram_endpoint(
-            lambda: IceServer(bridge.media.agents, connected),
-            local_addr=("0.0.0.0", bridge.config.udp_port),
-        )
+        await bridge.media.ice.listen(bridge.addresses, bridge.config.udp_port)
         bridge.udp_bound = True
     except OSError as error:
         bridge.journal.severe(

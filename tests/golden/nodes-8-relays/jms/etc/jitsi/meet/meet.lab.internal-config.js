@@ -1,5 +1,5 @@
-/* Rendered by labctl for node jms; the next 'labctl up' writes it anew. */
-/* nginx fills in the two includes below, for rooms of a tenant (https://domain/tenant/room). */
+/* Rendered by labctl for node jms; the next 'labctl up' replaces it. */
+/* nginx resolves the two includes below, for rooms of a tenant (https://domain/tenant/room). */
 var subdomain = '<!--# echo var="subdomain" default="" -->';
 var subdir = '<!--# echo var="subdir" default="" -->';
 if (subdomain) {

@@ -1,0 +1,1 @@
+"""Packets of a lab's nodes, recorded into one file that Wireshark reads."""

@@ -1,0 +1,46 @@
+"""`labctl serve`: a running lab, live as a web page."""
+
+from __future__ import annotations
+
+import click
+
+from labctl.cli.common import lab_option, load_lab
+from labctl.cli.signals import ended_in_order
+
+
+@click.command("serve")
+@lab_option
+@click.option("--listen", default="127.0.0.1:8056", show_default=True, metavar="[ADDRESS:]PORT",
+              help="Where the page is; port 0 means any that is free.")  # fmt: skip
+@click.option("--allow-others", is_flag=True,
+              help="Allow an address that others reach; there is no password.")  # fmt: skip
+def serve_command(lab_name: str | None, *, listen: str, allow_others: bool) -> None:
+    """Show a running lab live as a web page on this machine.
+
+    It is there until Ctrl-C.  The page draws the lab, says who is on which bridge and how many are
+    on which vnode, follows the logs, and shows the timelines of drills and crowds and the text of
+    the exercise, if there is one in the lab's folder.  It changes nothing, and only this machine
+    reaches it.
+
+    \b
+    labctl serve
+    labctl serve --lab course --listen 8057
+    labctl serve --listen 0.0.0.0:8056 --allow-others
+    """
+    from labctl.lab.report import load_secrets
+    from labctl.live.guard import parse_listen
+    from labctl.live.server import open_server
+    from labctl.live.site import Site
+    from labctl.live.source import LiveLab
+
+    where = parse_listen(listen, allow_others=allow_others)
+    lab = load_lab(lab_name)
+    live, secrets = LiveLab(lab), load_secrets(lab.folder)
+    site = Site(live, lab.folder, secrets=secrets)
+    with open_server(where, site) as server, live, ended_in_order():
+        click.echo(server.listen.url)
+        click.echo(f"Lab '{lab.topology.lab}' is at the address above; Ctrl-C ends.", err=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            click.echo("Ended.", err=True)

@@ -1,0 +1,43 @@
+"""A program that runs, whose output is read as bytes while it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from labctl.core.process import end, start_bytes
+from labctl.core.waiting import Deadline, wait_until
+
+LOOK_EVERY = 0.05
+
+
+class Flow:
+    """One program; whoever starts it ends it.  Errors: ProcessError if it is missing."""
+
+    def __init__(self, argv: Sequence[str | Path]) -> None:
+        self._child = start_bytes(argv)
+
+    def read(self, size: int) -> bytes:
+        """So many bytes; fewer if the output ends before."""
+        return self._child.stdout.read(size) if self._child.stdout is not None else b""
+
+    def finish(self) -> None:
+        """Close the program's input, which tells it to end."""
+        if self._child.stdin is not None:
+            with suppress(OSError):
+                self._child.stdin.close()
+
+    def end(self, *, grace: float = 5.0) -> tuple[int, str]:
+        """Its exit status and errors, once it has ended; after `grace` seconds it is killed."""
+        self.finish()
+        ended = wait_until(
+            lambda: self._child.poll() is not None,
+            deadline=Deadline.after(grace),
+            interval=LOOK_EVERY,
+        )
+        if not ended:
+            end(self._child, grace=grace)
+        with self._child as child:
+            said = child.stderr.read() if child.stderr is not None else b""
+            return child.wait(), said.decode("utf-8", "replace")

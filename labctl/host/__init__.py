@@ -1,0 +1,1 @@
+"""The machine that runs labctl: the programs it needs, and the networks it has."""

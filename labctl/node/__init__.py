@@ -1,0 +1,1 @@
+"""Access to the nodes: ssh, keys, and the seam that runs commands there."""

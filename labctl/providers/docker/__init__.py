@@ -1,0 +1,1 @@
+"""The Docker provider: engine, images, and a lab's network and containers."""

@@ -1,0 +1,1 @@
+"""The libvirt provider: daemon, and a lab's network, volumes and domains."""

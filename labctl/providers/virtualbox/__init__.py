@@ -1,0 +1,1 @@
+"""The VirtualBox provider: what Vagrant cannot do for its machines."""

@@ -1,0 +1,1 @@
+"""Exercises: folders with a fault, hints and checks; a lab brought to each and back from it."""

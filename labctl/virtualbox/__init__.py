@@ -1,1 +1,0 @@
-"""VirtualBox as the home of nodes: what Vagrant cannot say or do about its machines."""

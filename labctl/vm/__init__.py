@@ -1,1 +1,0 @@
-"""Virtual machines: disks, baking, boot gate, seeds, boxes."""

@@ -1,0 +1,1 @@
+"""Participants in a browser: figures, flags, and the page in a real Chromium."""

@@ -1,0 +1,1 @@
+"""Tests of media: a bridge on loopback."""

@@ -1,0 +1,1 @@
+"""What stands in for the nodes of a lab in unit tests."""

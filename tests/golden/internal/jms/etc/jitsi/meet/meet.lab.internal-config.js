@@ -1,0 +1,41 @@
+/* Rendered by labctl for node jms; the next 'labctl up' replaces it. */
+/* nginx resolves the two includes below, for rooms of a tenant (https://domain/tenant/room). */
+var subdomain = '<!--# echo var="subdomain" default="" -->';
+var subdir = '<!--# echo var="subdir" default="" -->';
+if (subdomain) {
+    subdomain = subdomain.substr(0, subdomain.length - 1).split('.')
+        .join('_').toLowerCase() + '.';
+}
+
+var config = {
+    hosts: {
+        domain: "meet.lab.internal",
+        // Guests log in there; who has an account, at the domain itself.
+        anonymousdomain: "guest.meet.lab.internal",
+        focus: "focus.meet.lab.internal",
+        muc: 'conference.' + subdomain + "meet.lab.internal",
+    },
+    bosh: "https://meet.lab.internal/" + subdir + 'http-bind',
+    websocket: "wss://meet.lab.internal/" + subdir + 'xmpp-websocket',
+
+    // Ask Jicofo over HTTP before the XMPP connection is made:
+    // conferenceRequestUrl: "https://meet.lab.internal/" + subdir + 'conference-request/v1',
+
+    bridgeChannel: {
+        // Several bridges in one conference offer WebSockets through nginx, one path per bridge.
+        preferSctp: true,
+    },
+
+    // A lab has no internet: media must not need a STUN server or a third party.
+    p2p: {
+        enabled: false,
+        stunServers: [],
+    },
+    disableThirdPartyRequests: true,
+    analytics: {
+        disabled: true,
+    },
+
+    channelLastN: -1,
+    enableWelcomePage: true,
+};

@@ -1,0 +1,256 @@
+-- Rendered by labctl for node jms; the next 'labctl up' replaces it.
+-- First Debian's server-wide part, then what jitsi-meet-prosody generates for meet.lab.internal,
+-- then what visitors need on top of it.
+
+---------- Server-wide settings (Debian) ----------
+admins = { }
+
+-- The s2s modules below are loaded as soon as the server starts, so this path is global.
+plugin_paths = { "/usr/share/jitsi-meet/prosody-plugins/", "/usr/local/lib/prosody/modules" }
+
+modules_enabled = {
+    "disco";
+    "roster";
+    "saslauth";
+    "tls";
+    "blocklist";
+    "bookmarks";
+    "carbons";
+    "dialback";
+    "limits";
+    "pep";
+    "private";
+    "smacks";
+    "vcard4";
+    "vcard_legacy";
+    "account_activity";
+    "cloud_notify";
+    "csi_simple";
+    "invites";
+    "invites_adhoc";
+    "invites_register";
+    "ping";
+    "register";
+    "time";
+    "uptime";
+    "version";
+    "admin_adhoc";
+    "admin_shell";
+    "posix";
+    "tenant_hosts";
+    "http_openmetrics";
+    -- visitors: reach the vnodes by address, and connect to nobody else
+    "s2s_bidi";
+    "certs_s2soutinjection";
+    "s2sout_override";
+    "s2s_whitelist";
+}
+
+modules_disabled = { }
+
+pidfile = "/run/prosody/prosody.pid";
+
+-- Prosody's default garbage collector takes more than half of its CPU time under a crowd; Jitsi's
+-- container images use this one.
+gc = { mode = "generational" }
+
+s2s_secure_auth = true
+
+-- With Debian's 10kb/s and 30kb/s, a visitor sees only some of the participants.  Jitsi's own
+-- production uses these values.
+limits = {
+    c2s = { rate = "512kb/s"; };
+    s2sin = { rate = "512kb/s"; };
+}
+
+authentication = "internal_hashed"
+archive_expires_after = "1w"
+
+log = {
+    info = "/var/log/prosody/prosody.log";
+    error = "/var/log/prosody/prosody.err";
+    { levels = { "error" }; to = "syslog"; };
+}
+
+certificates = "certs"
+
+-- For the monitoring node; nginx is the only client.  Figures are made when they are asked for.
+statistics = "internal"
+statistics_interval = "manual"
+openmetrics_allow_ips = { "127.0.0.1" }
+
+---------- Server-wide settings (jitsi-meet-prosody) ----------
+component_admins_as_room_owners = true -- Prosody 13: without it Jicofo owns no room
+
+muc_mapper_domain_base = "meet.lab.internal"
+
+external_service_secret = "turn-secret"
+external_services = {
+    { type = "stun", host = "meet.lab.internal", port = 3478, transport = "udp" },
+    { type = "turn", host = "meet.lab.internal", port = 3478, transport = "udp", secret = true, ttl = 86400, algorithm = "turn" },
+    { type = "turns", host = "meet.lab.internal", port = 5349, transport = "tcp", secret = true, ttl = 86400, algorithm = "turn" },
+}
+
+consider_bosh_secure = true
+consider_websocket_secure = true
+http_interfaces = { "127.0.0.1" } -- nginx is the only client; a container may have no ::1
+https_ports = { } -- and it ends TLS
+http_default_host = "meet.lab.internal"
+
+ssl = {
+    protocol = "tlsv1_2+",
+}
+
+unlimited_jids = { "focus@auth.meet.lab.internal", "jvb@auth.meet.lab.internal" }
+
+smacks_max_unacked_stanzas = 5
+smacks_hibernation_time = 60
+smacks_max_old_sessions = 1
+
+---------- Server-wide settings (visitors) ----------
+-- Targets are addresses, never host names.
+s2sout_override = {
+    ["conference.v1.meet.jitsi"] = "tcp://192.168.56.201:52691";
+    ["v1.meet.jitsi"] = "tcp://192.168.56.201:52691";
+    ["polls.v1.meet.jitsi"] = "tcp://192.168.56.201:52691";
+    ["conference.v2.meet.jitsi"] = "tcp://192.168.56.201:52692";
+    ["v2.meet.jitsi"] = "tcp://192.168.56.201:52692";
+    ["polls.v2.meet.jitsi"] = "tcp://192.168.56.201:52692";
+}
+
+s2s_whitelist = {
+    "conference.v1.meet.jitsi";
+    "polls.v1.meet.jitsi";
+    "conference.v2.meet.jitsi";
+    "polls.v2.meet.jitsi";
+}
+
+---------- Hosts ----------
+VirtualHost "meet.lab.internal"
+    authentication = "jitsi-anonymous"
+    ssl = {
+        key = "/etc/prosody/certs/meet.lab.internal.key",
+        certificate = "/etc/prosody/certs/meet.lab.internal.crt",
+    }
+    modules_enabled = {
+        "bosh";
+        "websocket";
+        "smacks";
+        "ping";
+        "external_services";
+        "features_identity";
+        "conference_duration";
+        "muc_lobby_rooms";
+        "muc_breakout_rooms";
+        "visitors";
+    }
+    c2s_require_encryption = false
+    main_muc = "conference.meet.lab.internal"
+    lobby_muc = "lobby.meet.lab.internal"
+    breakout_rooms_muc = "breakout.meet.lab.internal"
+    admins = { "focus@auth.meet.lab.internal" }
+    muc_lobby_whitelist = { "recorder.meet.lab.internal" }
+    visitors_ignore_list = { "recorder.meet.lab.internal" }
+
+Component "conference.meet.lab.internal" "muc"
+    restrict_room_creation = true
+    storage = "memory"
+    modules_enabled = {
+        "muc_hide_all";
+        "muc_meeting_id";
+        "muc_domain_mapper";
+        "muc_rate_limit";
+        "muc_password_whitelist";
+        -- The history, and visitors' words to other vnodes, come from this component; it inherits
+        -- none of these.  Without them it asks DNS for the vnode, and they are lost.
+        "s2s_bidi";
+        "s2s_whitelist";
+        "s2sout_override";
+    }
+    admins = { "focus@auth.meet.lab.internal" }
+    muc_password_whitelist = { "focus@auth.meet.lab.internal" }
+    muc_room_locking = false
+    muc_room_default_public_jids = true
+
+Component "breakout.meet.lab.internal" "muc"
+    restrict_room_creation = true
+    storage = "memory"
+    -- The packaged file also names "polls" here, a module that is no longer shipped.  Its only
+    -- effect is an error line in prosody.err at every start.
+    modules_enabled = {
+        "muc_hide_all";
+        "muc_meeting_id";
+        "muc_domain_mapper";
+        "muc_rate_limit";
+    }
+    admins = { "focus@auth.meet.lab.internal" }
+    muc_room_locking = false
+    muc_room_default_public_jids = true
+
+-- The brewery, where the bridges announce themselves to Jicofo.
+Component "internal.auth.meet.lab.internal" "muc"
+    restrict_room_creation = true
+    storage = "memory"
+    modules_enabled = {
+        "muc_hide_all";
+        "ping";
+    }
+    admins = { "focus@auth.meet.lab.internal", "jvb@auth.meet.lab.internal" }
+    muc_room_locking = false
+    -- Not in upstream's file: there, everybody who may chat can look in and pose as a bridge.
+    muc_room_default_members_only = true
+    muc_room_default_public_jids = true
+
+VirtualHost "auth.meet.lab.internal"
+    ssl = {
+        key = "/etc/prosody/certs/auth.meet.lab.internal.key",
+        certificate = "/etc/prosody/certs/auth.meet.lab.internal.crt",
+    }
+    modules_enabled = {
+        "limits_exception";
+        "smacks";
+    }
+    authentication = "internal_hashed"
+    smacks_hibernation_time = 15
+
+VirtualHost "recorder.meet.lab.internal"
+    modules_enabled = {
+        "smacks";
+    }
+    authentication = "internal_hashed"
+    smacks_max_old_sessions = 2000
+
+Component "focus.meet.lab.internal" "client_proxy"
+    target_address = "focus@auth.meet.lab.internal"
+
+Component "speakerstats.meet.lab.internal" "speakerstats_component"
+    muc_component = "conference.meet.lab.internal"
+
+Component "endconference.meet.lab.internal" "end_conference"
+    muc_component = "conference.meet.lab.internal"
+
+Component "lobby.meet.lab.internal" "muc"
+    storage = "memory"
+    restrict_room_creation = true
+    muc_room_locking = false
+    muc_room_default_public_jids = true
+    modules_enabled = {
+        "muc_hide_all";
+        "muc_rate_limit";
+    }
+
+Component "avmoderation.meet.lab.internal" "av_moderation_component"
+    muc_component = "conference.meet.lab.internal"
+
+Component "filesharing.meet.lab.internal" "filesharing_component"
+    muc_component = "conference.meet.lab.internal"
+
+Component "metadata.meet.lab.internal" "room_metadata_component"
+    muc_component = "conference.meet.lab.internal"
+    breakout_rooms_component = "breakout.meet.lab.internal"
+
+Component "polls.meet.lab.internal" "polls_component"
+
+Component "visitors.meet.lab.internal" "visitors_component"
+    auto_allow_visitor_promotion = true
+    admins = { "focus@auth.meet.lab.internal" }

@@ -1,0 +1,105 @@
+"""Topologies of every format so far are read as what they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labctl.core.state import Flaw, StateError
+from labctl.spec import load_spec
+from labctl.topology.layout import resolve
+from labctl.topology.migrate import MACHINES, TOPOLOGY, read_topology
+from labctl.topology.model import Topology
+from labctl.topology.spec import Role
+from labctl.topology.workdir import Workdir
+from tests.samples import SAMPLES
+
+IMAGES = {
+    Role.JMS: "labctl-jms:0123456789ab",
+    Role.JVB: "labctl-jvb:1123456789ab",
+    Role.VISITORS: "labctl-visitors:2123456789ab",
+}
+FLAGS: dict[str, dict[str, Any]] = {
+    "containers": {"jvbs": "1", "visitors": "2", "network": "192.168.68.0/24"},
+    "machines": {
+        "provider": "libvirt",
+        "jvbs": "2",
+        "visitors": "10",
+        "relays": True,
+        "turn": True,
+        "domain": "meet.example.org",
+        "max-participants": "5",
+    },
+    "local": {
+        "visitors-layout": "local",
+        "visitors": "3",
+        "jvbs": "0",
+        "packages": "stand-ins",
+    },
+}
+"""What `labctl up` was told when the samples were written."""
+
+
+def wanted(name: str) -> Topology:
+    spec, _ = load_spec(None, {**FLAGS[name], "lab": name})
+    return resolve(spec).with_images(IMAGES)
+
+
+def sample(name: str) -> dict[str, Any]:
+    path = SAMPLES / "labs" / name / "topology.json"
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_format_1_becomes_what_the_same_wishes_make_today(name: str) -> None:
+    assert sample(name)["format"] == 1
+    assert read_topology(sample(name), source="x") == wanted(name)
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_the_vagrantfile_finds_the_same_in_both_formats(name: str) -> None:
+    old, new = sample(name), wanted(name).to_json()
+    assert {key: old[key] for key in ("lab", "hosts", "nodes", "network")} == {
+        key: new[key] for key in ("lab", "hosts", "nodes", "network")
+    }
+
+
+def test_a_lab_is_written_back_in_the_present_format(tmp_path: Path) -> None:
+    workdir = Workdir.of("machines", root=tmp_path)
+    workdir.path.mkdir(parents=True)
+    workdir.topology_file.write_text(json.dumps(sample("machines")))
+    workdir.save_topology(workdir.load_topology())
+    assert json.loads(workdir.topology_file.read_text())["format"] == TOPOLOGY.format == 2
+    assert workdir.load_topology() == wanted("machines")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"nodes": []}, id="no nodes"),
+        pytest.param({"nodes": None}, id="nodes lost"),
+        pytest.param({"provider": "cloud"}, id="no such provider"),
+        pytest.param({"network": {}}, id="network lost"),
+        pytest.param({"packages": None}, id="packages lost"),
+    ],
+)
+def test_an_old_topology_may_be_damaged_too(change: dict[str, Any]) -> None:
+    with pytest.raises(StateError, match="'x' is damaged and cannot be read") as caught:
+        read_topology({**sample("machines"), **change}, source="x")
+    assert caught.value.flaw is Flaw.DAMAGED
+
+
+def test_machines_of_the_first_format(tmp_path: Path) -> None:
+    workdir = Workdir.of("machines", root=tmp_path)
+    workdir.path.mkdir(parents=True)
+    text = (SAMPLES / "labs" / "machines" / "machines.json").read_text(encoding="utf-8")
+    workdir.machines_file.write_text(text)
+    facts = workdir.load_machines()
+    assert (facts.patience.factor, facts.accelerator) == (8.0, "software emulation")
+    workdir.save_machines(json.loads(text))
+    assert json.loads(workdir.machines_file.read_text())["format"] == MACHINES.format
+    assert workdir.load_machines() == facts

@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+systemctl kill --signal=CONT jitsi-videobridge2
