@@ -11,7 +11,7 @@ import pytest
 
 from labctl.core.errors import LabError
 from labctl.core.waiting import Deadline, wait_until
-from labctl.live.model import NodeMood, Snapshot
+from labctl.live.model import Group, NodeMood, Present, Snapshot
 from labctl.live.poll import Heard, Poller, ask_once
 from labctl.live.source import KEPT_SAMPLES, LiveLab, take, take_once
 from labctl.node.script import Work
@@ -44,6 +44,7 @@ def live_answer(lab: Lab, node: Node) -> dict[str, str]:
         bridges = lab.topology.bridges
         people = {"abcd1234": {"visitor": False}, "dcba4321": {"visitor": True}}
         session = {"participants": list(people)}
+        visitor = {"remoteJid": "demo@conference.v2.meet.jitsi/dcba4321"}
         count = {"bridge_count": len(bridges), "operational_bridge_count": len(bridges)}
         known = {f"brewery@x/{nick}": {"operational": True, "stress": 0.5} for nick in bridges}
         said |= {
@@ -54,9 +55,12 @@ def live_answer(lab: Lab, node: Node) -> dict[str, str]:
             "connections": "v1\nv2\n",
             f"room {ROOM}": json.dumps(
                 {
-                    "participants": people,
+                    "participants": {"dcba4321": {"jingle_session": visitor}},
                     "visitor_count": 1,
-                    "colibri_session_manager": {"sessions": {"jvb1": session}},
+                    "colibri_session_manager": {
+                        "participants": people,
+                        "sessions": {"jvb1": session},
+                    },
                 }
             ),
         }
@@ -89,9 +93,17 @@ def test_one_look_has_everything(live: Lab) -> None:
     ]
     [conference] = found.conferences
     assert (conference.room, conference.participants, conference.visitors) == (ROOM, 2, 1)
-    assert [(it.id, it.bridge, it.visitor) for it in conference.people] == [
-        ("abcd1234", "jvb1", False),
-        ("dcba4321", "jvb1", True),
+    assert [(it.id, it.bridge, it.visitor, it.vnode) for it in conference.people] == [
+        ("abcd1234", "jvb1", False, ""),
+        ("dcba4321", "jvb1", True, "v2"),
+    ]
+    assert [it.present for it in found.bridges] == [
+        Present(),
+        Present((Group(ROOM, ("abcd1234", "dcba4321")),)),
+    ]
+    assert [it.present for it in found.vnodes] == [
+        Present(),
+        Present((Group(ROOM, ("dcba4321",)),)),
     ]
     assert found.stand_ins == ("jicofo",)
 
