@@ -13,11 +13,13 @@ from labctl.cli import serve
 from labctl.cli.main import cli
 from labctl.core.errors import LabError, UsageError
 from labctl.live import publish, source
+from labctl.live.model import Advice
 from labctl.live.site import Site
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
 from labctl.topology.spec import Spec
 from labctl.topology.workdir import Workdir
+from tests.live.make import make_snapshot
 
 
 @pytest.fixture
@@ -48,6 +50,7 @@ def test_a_foreign_network_is_not_followed(lab: Lab, monkeypatch: pytest.MonkeyP
 def test_a_class_is_told_its_address(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page is published while it is served, and no longer."""
     seen = []
+    cure = Advice("jvb1", "It is closed.", "Open it.", "x.md")
 
     class Recorded:
         def __init__(self, found: Lab, site: Site) -> None:
@@ -62,6 +65,7 @@ def test_a_class_is_told_its_address(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(source.LiveLab, "__enter__", lambda self: self)
     monkeypatch.setattr(source.LiveLab, "__exit__", lambda *_: seen.append("lab ends"))
+    monkeypatch.setattr(source.LiveLab, "snapshot", lambda _: make_snapshot(advice=(cure,)))
     monkeypatch.setattr(publish, "Publisher", Recorded)
     ident = threading.main_thread().ident
     threading.Timer(0.3, signal.pthread_kill, (ident, signal.SIGTERM)).start()

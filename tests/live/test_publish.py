@@ -145,6 +145,7 @@ def test_what_a_killed_script_left_is_replaced(lab: Lab, site: Site, jms: FakeJm
     (jms.page / "lab" / "old").mkdir(parents=True)
     with publisher(lab, site, jms):
         assert not (jms.page / "lab" / "old").exists()
+        assert len(jms.flows) == 1
     assert not jms.page.exists()
 
 
