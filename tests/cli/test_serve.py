@@ -49,13 +49,13 @@ def test_a_foreign_network_is_not_followed(lab: Lab, monkeypatch: pytest.MonkeyP
 @pytest.mark.sockets
 def test_a_class_is_told_its_address(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page is published while it is served, and no longer."""
-    seen = []
+    seen, shown = [], []
     cure = Advice("jvb1", "It is closed.", "Open it.", "x.md")
 
     class Recorded:
         def __init__(self, found: Lab, site: Site) -> None:
             state = site.find("/api/state")
-            assert found is lab and state is not None and b'"advice":[]' in state.data
+            shown.append(found is lab and state is not None and b'"advice":[]' in state.data)
 
         def __enter__(self) -> None:
             seen.append("begins")
@@ -72,6 +72,7 @@ def test_a_class_is_told_its_address(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
     result = CliRunner().invoke(cli, ["serve", "--listen", "0", "--class"], standalone_mode=False)
     assert result.exception is None
     assert "\nhttps://meet.lab.internal/lab/\n" in result.output
+    assert shown == [True]
     assert seen == ["begins", "ends", "lab ends"]
 
 
