@@ -32,7 +32,8 @@ WRITE_SECONDS = 10.0
 SILENT_SECONDS = 60
 """The script on the JMS ends if nothing comes for so long."""
 START_SECONDS = 20.0
-READY = b"ready\n"
+READY, PLACED = b"ready\n", b"placed\n"
+"""What the script says once it takes files, and once all of the first have come."""
 TAKEN, UNKNOWN = 75, 76
 HEAD = 64
 """Bytes before each file: its path and size, filled up with spaces."""
@@ -54,6 +55,7 @@ while head=$(timeout {silent} head -c {head}) && [ -n "$head" ]; do
   [ "$(stat -c %s {folder}/new)" = "$2" ] || break
   chmod 644 {folder}/new
   mv {folder}/new "{folder}/lab$1" || break
+  if [ -z "$placed" ] && [ "$1" = {state} ]; then placed=yes; printf 'placed\\n'; fi
 done
 """
 
@@ -66,6 +68,7 @@ def render_script() -> ShellScript:
             sites=SITES,
             silent=SILENT_SECONDS,
             head=HEAD,
+            state=STATE,
             taken=TAKEN,
             unknown=UNKNOWN,
         )
@@ -126,10 +129,10 @@ class Publisher:
     def _end(self) -> None:
         """Wait for the thread, which ends the script on the JMS."""
         self._stop.set()
-        if self._flow is not None and not self._shown.is_set():
-            # It waits for the script's first word and writes nothing.
-            self._flow.finish()
         self._thread.join(WRITE_SECONDS)
+        if self._thread.is_alive() and self._flow is not None:
+            # It writes nothing any more, and waits for a word of a node that hangs.
+            self._flow.finish()
 
     def _follow(self) -> None:
         while not self._stop.is_set():
@@ -155,6 +158,11 @@ class Publisher:
             return
         for path, body in self._first():
             _send(flow, path, body)
+        self._send_found(flow, RECORDS)
+        self._send_found(flow, STATE)
+        if flow.read(len(PLACED)) != PLACED:
+            return
+        self._shown.set()
         sent = None
         while not self._stop.is_set():
             # The mark first: a file that changes meanwhile is sent again the next time.
@@ -163,7 +171,6 @@ class Publisher:
                 self._send_found(flow, RECORDS)
                 sent = mark
             self._send_found(flow, STATE)
-            self._shown.set()
             self._stop.wait(self._interval)
 
     def _first(self) -> Iterator[tuple[str, Body]]:

@@ -91,7 +91,7 @@ def test_the_page_is_there_and_new_while_it_is_shown_and_then_gone(
     lab: Lab, site: Site, jms: FakeJms
 ) -> None:
     with publisher(lab, site, jms):
-        wait(lambda: (jms.page / "lab/api/state").exists())
+        # No waiting: the address is told when all is there.
         wanted = {path.name for path in FILES.iterdir()} | {"api/state", "api/records"}
         assert jms.files() == wanted
         before = shown(jms)
