@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from labctl.core.webpage import HEADERS
 from labctl.render.prosody_data import data_file, render_roster
 from labctl.render.renderer import Piece, Renderer
 from labctl.render.secrets import HOST_USER
@@ -38,6 +39,8 @@ TENANT_HOSTS = "/usr/local/lib/prosody/modules/mod_tenant_hosts.lua"
 VNODE_AUTH = f"auth.{VNODE_DOMAIN}"
 NGINX_METRICS_CONF = "/etc/nginx/conf.d/labctl-metrics.conf"
 PROMETHEUS_DIR = "/etc/prometheus"
+CLASS_PAGE = "/run/labctl-class"
+"""What nginx serves as /lab/ while it is there (`labctl.live.publish`)."""
 SITES = "/etc/nginx/sites-enabled"
 MEET = "/etc/jitsi/meet"
 
@@ -138,7 +141,7 @@ def _nginx(renderer: Renderer, unit: UnitFacts) -> Piece:
     files = (
         *renderer.pair(domain, f"{MEET}/{domain}", group="root"),
         renderer.file(main, "jms/nginx.conf.j2"),
-        renderer.file(site, "jms/nginx-site.conf.j2"),
+        renderer.file(site, "jms/nginx-site.conf.j2", class_page=CLASS_PAGE, headers=HEADERS),
         renderer.file(f"{MEET}/{domain}-config.js", "jms/config.js.j2"),
     )
     if renderer.topology.spec.monitoring:
