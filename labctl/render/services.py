@@ -34,7 +34,9 @@ TURN_CONF = "/etc/turnserver.conf"
 VNODE_UNIT = f"/etc/systemd/system/{VNODE.template}"
 PROSODY_LIMITS = f"/etc/systemd/system/{PROSODY.name}.d/labctl.conf"
 PROSODY_DATA = "/var/lib/prosody"
-TENANT_HOSTS = "/usr/local/lib/prosody/modules/mod_tenant_hosts.lua"
+OWN_MODULES = tuple(
+    f"/usr/local/lib/prosody/modules/mod_{name}.lua" for name in ("tenant_hosts", "fresh_secrets")
+)
 VNODE_AUTH = f"auth.{VNODE_DOMAIN}"
 NGINX_METRICS_CONF = "/etc/nginx/conf.d/labctl-metrics.conf"
 PROMETHEUS_DIR = "/etc/prometheus"
@@ -102,7 +104,7 @@ def _prosody(renderer: Renderer, unit: UnitFacts) -> Piece:
     files = (
         renderer.file(config, "jms/prosody.cfg.lua.j2", group="prosody", mode=0o640),
         renderer.file(PROSODY_LIMITS, "jms/prosody-limits.conf.j2"),
-        _tenant_hosts(renderer),
+        *_own_modules(renderer),
         *renderer.pair(domain, f"{certs}/{domain}", group="prosody"),
         *renderer.pair(auth, f"{certs}/{auth}", group="prosody"),
         renderer.account("focus", auth, data=PROSODY_DATA, salt="focus",
@@ -123,13 +125,15 @@ def _prosody(renderer: Renderer, unit: UnitFacts) -> Piece:
         folders=folders,
         # The list of modules is read only at start, so a reload is not enough.  Accounts are read
         # at every login and need nothing.  The roster is cached with focus's session.
-        when=(config, PROSODY_LIMITS, TENANT_HOSTS, f"{certs}/*", roster.path),
+        when=(config, PROSODY_LIMITS, *OWN_MODULES, f"{certs}/*", roster.path),
     )
 
 
-def _tenant_hosts(renderer: Renderer) -> RenderedFile:
-    """Our own module for every Prosody of the lab."""
-    return renderer.file(TENANT_HOSTS, "common/mod_tenant_hosts.lua.j2")
+def _own_modules(renderer: Renderer) -> tuple[RenderedFile, ...]:
+    """Our own modules for every Prosody of the lab."""
+    return tuple(
+        renderer.file(path, f"common/{path.rpartition('/')[2]}.j2") for path in OWN_MODULES
+    )
 
 
 def _nginx(renderer: Renderer, unit: UnitFacts) -> Piece:
@@ -180,7 +184,7 @@ def _vnode_files(renderer: Renderer, vnode: VNode, *, config: str) -> tuple[Rend
     template = "visitors/prosody.cfg.lua.j2"
     return (
         renderer.file(config, template, group="prosody", mode=0o640, vnode=vnode),
-        _tenant_hosts(renderer),
+        *_own_modules(renderer),
         *renderer.pair(vnode.domain, f"{certs}/{vnode.domain}", group="prosody"),
         renderer.account(
             "focus",
