@@ -12,7 +12,8 @@ from collections.abc import Iterable
 
 from labctl.core.errors import LabError
 from labctl.core.waiting import wait_until
-from labctl.node.jicofo import move_everybody, read_bridges, read_loads
+from labctl.node.jicofo import read_bridges
+from labctl.node.jicofomoves import move_everybody, read_loads
 from labctl.node.reach import reach
 from labctl.node.script import Command
 from labctl.node.seam import on_all

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from labctl.core.waiting import Patience
 from labctl.node.reach import reach
@@ -23,10 +22,6 @@ from labctl.topology.roles import JICOFO
 [PORT] = JICOFO.waited_ports
 LOG = JICOFO.error_log
 STATS, DEBUG, METRICS, VERSION = "/stats", "/debug", "/metrics", "/about/version"
-CONFERENCES = "/debug/conferences-full"
-MOVE_ENDPOINTS = "/move-endpoints/move-endpoints"
-EVERYBODY = 1_000_000
-"""More endpoints than a bridge has: "all of them", where Jicofo wants a number."""
 ANSWER_SECONDS = 5.0
 COMMAND_SECONDS = 15.0
 """For the command that queries, ssh included."""
@@ -169,18 +164,7 @@ def parse_rooms(text: str) -> dict[str, int]:
 
 def parse_people(text: str) -> Conference:
     """Who is in a conference; empty for an unknown room."""
-    return _people(_object(text) or {})
-
-
-def parse_loads(text: str) -> Counter[str] | None:
-    """How many endpoints are on each bridge, by nick; None if Jicofo did not answer."""
-    rooms = _object(text)
-    if rooms is None:
-        return None
-    return Counter(nick for room in rooms for nick in _people(_part(rooms, room)).places.values())
-
-
-def _people(data: Mapping[str, Any]) -> Conference:
+    data = _object(text) or {}
     colibri = _part(data, "colibri_session_manager")
     sessions = _part(colibri, "sessions")
     # The original says who is a visitor below the bridges, the stand-in below Jicofo's own people.
@@ -238,22 +222,6 @@ def read_stats(lab: Lab) -> Stats | None:
 def read_bridges(lab: Lab) -> dict[str, Bridge]:
     """The bridges that Jicofo knows, by nick.  Errors: those of `ask`."""
     return parse_bridges(ask(lab, DEBUG))
-
-
-def read_loads(lab: Lab) -> Counter[str] | None:
-    """The endpoints on each bridge; None if Jicofo does not answer.  Errors: those of `ask`."""
-    return parse_loads(ask(lab, CONFERENCES))
-
-
-def move_everybody(lab: Lab, nick: str) -> bool:
-    """Have Jicofo invite everybody on a bridge again; whether it took the order.
-
-    Where they go is Jicofo's choice: off this bridge if that one is draining and there are others.
-    Errors: those of `ask`.
-    """
-    return bool(
-        ask(lab, f"{MOVE_ENDPOINTS}?{urlencode({'bridge': nick, 'numEndpoints': EVERYBODY})}")
-    )
 
 
 def read_conference(lab: Lab, room_jid: str) -> dict[str, BridgeSession]:

@@ -14,7 +14,8 @@ from labctl.lab import moving, rotation
 from labctl.lab.prepare import render_lab
 from labctl.lab.rotation import Rotation, drop_retired, rotate, settle_rotation
 from labctl.lab.secretuses import SecretKind, list_secrets, uses_of
-from labctl.node.jicofo import CONFERENCES, DEBUG, MOVE_ENDPOINTS, PORT
+from labctl.node.jicofo import DEBUG, PORT
+from labctl.node.jicofomoves import CONFERENCES, MOVE_ENDPOINTS
 from labctl.render.secrets import Secrets, load_secrets
 from labctl.topology.lab import Lab
 from provision.run import provision
@@ -284,6 +285,9 @@ def test_where_secrets_are_used(lab: Lab) -> None:
     account = "/var/lib/prosody/auth%2emeet%2elab%2einternal/accounts/jvb.dat"
     jvb_conf = "/etc/jitsi/videobridge/jvb.conf"
     assert found["jvb"] == {("jms", account), ("jms", jvb_conf), ("jvb1", jvb_conf)}
+    assert found["focus"] == {
+        ("jms", account.replace("jvb", "focus")), ("jms", "/etc/jitsi/jicofo/jicofo.conf")
+    }  # fmt: skip
     assert ("visitors1", "/etc/prosody-v1/prosody.cfg.lua") in found["turn"]
     assert found["host"] == found["app"] == set()
     assert {use.units for use in uses["jvb"] if use.path == jvb_conf} == {(BRIDGE,)}
