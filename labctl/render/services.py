@@ -41,6 +41,13 @@ VNODE_AUTH = f"auth.{VNODE_DOMAIN}"
 NGINX_METRICS_CONF = "/etc/nginx/conf.d/labctl-metrics.conf"
 PROMETHEUS_DIR = "/etc/prometheus"
 SITES = "/etc/nginx/sites-enabled"
+TLS12_SUITES = ":".join(
+    f"ECDHE-ECDSA-{cipher}"
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+)
+"""What Mozilla's 'intermediate' has of TLS 1.2 for keys of ECDSA, which the lab's are.
+
+Prosody has it by itself; TLS 1.3 has no suites that must be left out."""
 MEET = "/etc/jitsi/meet"
 
 
@@ -85,7 +92,9 @@ def _in_java(renderer: Renderer, unit: UnitFacts, config: RenderedFile) -> Piece
 def _turn(renderer: Renderer, _: UnitFacts) -> Piece:
     """coturn, with a certificate of its own that its user may read."""
     stem = "/etc/labctl/turnserver"
-    config = renderer.file(TURN_CONF, "jms/turnserver.conf.j2", group="turnserver", mode=0o640)
+    config = renderer.file(
+        TURN_CONF, "jms/turnserver.conf.j2", group="turnserver", mode=0o640, suites=TLS12_SUITES
+    )
     pair = renderer.pair(renderer.topology.domain, stem, group="turnserver")
     return Piece(files=(config, *pair), when=(TURN_CONF, f"{stem}.*"))
 
@@ -141,7 +150,7 @@ def _nginx(renderer: Renderer, unit: UnitFacts) -> Piece:
     site, main = (config.path.format(domain=domain) for config in unit.configs)
     files = (
         *renderer.pair(domain, f"{MEET}/{domain}", group="root"),
-        renderer.file(main, "jms/nginx.conf.j2"),
+        renderer.file(main, "jms/nginx.conf.j2", suites=TLS12_SUITES),
         renderer.file(site, "jms/nginx-site.conf.j2"),
         renderer.file(f"{MEET}/{domain}-config.js", "jms/config.js.j2"),
     )
