@@ -33,34 +33,42 @@ CLOSED = (
 
 
 def target(what: str, ca: Path, *, name: str, port: int, address: str = "127.0.0.1",
-           starttls: str = "") -> dict[str, Any]:  # fmt: skip
+           starttls: str = "", sender: str = "") -> dict[str, Any]:  # fmt: skip
     return {
         "what": what, "name": name, "address": address, "port": port, "starttls": starttls,
-        "ca": str(ca),
+        "sender": sender, "ca": str(ca),
     }  # fmt: skip
 
 
 def test_tls_is_as_mozilla_wants_it(lab: Lab) -> None:
-    topology, ca = lab.topology(), lab.path / "ca" / "ca.crt"
-    nodes = {node["name"]: node for node in topology["nodes"]}
-    domain, jms = topology["domain"], nodes["jms"]["address"]
-    targets = [target("https", ca, name=domain, port=443, address=jms)]
-    if nodes["jms"]["turn"]:
-        targets.append(target("TURN over TLS", ca, name=domain, port=5349, address=jms))
+    topology, ca = Workdir(lab.path).load_topology(), lab.path / "ca" / "ca.crt"
+    domain, jms = topology.domain, topology.jms
+    targets = [target("https", ca, name=domain, port=443, address=str(jms.address))]
+    if jms.turn:
+        targets.append(
+            target("TURN over TLS", ca, name=domain, port=5349, address=str(jms.address))
+        )
     with ExitStack() as ways:
         for what, node, port, over, starttls in CLOSED:
-            address = nodes[node]["address"]
+            address = str(topology.node(node).address)
             local = ways.enter_context(forwarded(lab.path / "ssh" / "config", over, address, port))
-            name = domain if node == "jms" else "v1.meet.jitsi"
-            targets.append(target(what, ca, name=name, port=local, starttls=starttls))
+            main = node == jms.name
+            targets.append(
+                target(
+                    what, ca, name=domain if main else "v1.meet.jitsi", port=local,
+                    starttls=starttls, sender="conference.v1.meet.jitsi" if main else domain,
+                )
+            )  # fmt: skip
         found = scan_tls(targets)
     assert set(found) == {each["what"] for each in targets}
-    assert {what: wrong for what, wrong in found.items() if wrong} == {}
+    bad = {what: wrong for what, wrong in found.items() if wrong}
+    assert bad == {}, bad
 
 
 def test_ssh_has_nothing_that_ssh_audit_fails(lab: Lab) -> None:
     found = {node["name"]: scan_ssh(node["address"]) for node in lab.topology()["nodes"]}
-    assert {node: wrong for node, wrong in found.items() if wrong} == {}
+    bad = {node: wrong for node, wrong in found.items() if wrong}
+    assert bad == {}, bad
 
 
 @contextmanager
