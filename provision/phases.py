@@ -50,6 +50,14 @@ def phases(
 
     Each phase must end on all nodes before the next one begins.
     """
+    yield from placing(tree=tree)
+    for number in sorted({number for plan in plans for number in plan.stages}):
+        yield _stage(number, patience)
+    yield finish()
+
+
+def placing(*, tree: Path) -> Iterator[ProvisionPhase]:
+    """The phases before any unit is touched: files, and the commands that follow from them."""
 
     def place(plan: ProvisionPlan) -> str | None:
         files = tree / plan.manifest.node / "files"
@@ -57,10 +65,16 @@ def phases(
 
     yield ProvisionPhase(PLACE, place)
     yield ProvisionPhase(COMMANDS, lambda plan: "\n".join(plan.commands) or None)
-    for number in sorted({number for plan in plans for number in plan.stages}):
-        yield _stage(number, patience)
-    # Last, so that a killed run is done again.
-    yield ProvisionPhase(FINISH, _finish)
+
+
+def finish() -> ProvisionPhase:
+    """The last phase, so that a killed run is done again."""
+    return ProvisionPhase(FINISH, _finish)
+
+
+def units(name: str, stage: ProvisionStage, patience: Patience) -> tuple[Step, str]:
+    """The step that changes a stage's units on one node, and its data."""
+    return Step(name, f"{name}: units", "units", STAGE_SECONDS), render_stage(stage, patience)
 
 
 def _stage(number: int, patience: Patience) -> ProvisionPhase:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -25,8 +26,8 @@ from provision.facts import parse_facts, render_questions, script
 from provision.log import RunLog
 from provision.manifest import Manifest, load_manifest
 from provision.outcome import NodeOutcome, ProvisionOutcome
-from provision.phases import INSPECT, ProvisionPhase, Step, phases
-from provision.plan import ProvisionPlan, make_plan
+from provision.phases import INSPECT, ProvisionPhase, Step, finish, phases, placing, units
+from provision.plan import ProvisionPlan, ProvisionStage, make_plan
 from provision.problem import NodeProblem, ProvisionError
 
 T = TypeVar("T")
@@ -44,16 +45,55 @@ def provision(
     run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log))
     names = [node.name for node in lab.topology.nodes if only is None or node.name in only]
     tree = lab.folder.tree
-    manifests = run.on_each(
-        names, lambda name: load_manifest(tree / name / "manifest.json", node=name)
-    )
-    plans = run.on_each(names, lambda name: run.plan(manifests[name]))
+    plans = run.plans(names, tree=tree)
     for phase in phases(plans.values(), tree=tree, patience=lab.patience):
         run.apply(phase, plans)
     outcome = ProvisionOutcome({name: NodeOutcome.of(plan) for name, plan in plans.items()})
     for name, node in outcome.nodes.items():
         progress("provision", str(node), node=name)
     return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Nodes whose files are placed, and whose units still are as they were; see `placed`."""
+
+    lab: Lab
+    plans: Mapping[str, ProvisionPlan]
+    run: _Run
+
+    def change(self, name: str, stages: Mapping[str, ProvisionStage]) -> None:
+        """Do this to units, by node, and wait until they own their ports.
+
+        Errors: ProvisionError that names what did not come up.
+        """
+
+        def one(node: str) -> None:
+            self.run.send(node, *units(name, stages[node], self.lab.patience))
+
+        self.run.on_each(stages, one)
+
+
+@contextmanager
+def placed(lab: Lab, *, progress: Progress, log: Path) -> Iterator[Placed]:
+    """Place the files of every node, for a caller that changes the units in an order of its own.
+
+    The plans say what `provision` would have done to them.  At the end of the block all of it is
+    recorded as applied; without that, the next `provision` does it.  Errors: ProvisionError.
+    """
+    run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log))
+    names = [node.name for node in lab.topology.nodes]
+    plans = run.plans(names, tree=lab.folder.tree)
+    for phase in placing(tree=lab.folder.tree):
+        run.apply(phase, plans)
+    yield Placed(lab, plans, run)
+    run.apply(finish(), plans)
+
+
+def read_plans(lab: Lab, *, progress: Progress, log: Path) -> Mapping[str, ProvisionPlan]:
+    """What `provision` would do on each node; nothing is done.  Errors: ProvisionError."""
+    run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log))
+    return run.plans([node.name for node in lab.topology.nodes], tree=lab.folder.tree)
 
 
 def changed_files(lab: Lab) -> dict[str, tuple[str, ...]]:
@@ -102,6 +142,13 @@ class _Run:
         if problems:
             raise ProvisionError(self.lab, problems, log=self.log.path)
         return {name: each for name, each in found.items() if not isinstance(each, NodeProblem)}
+
+    def plans(self, names: Iterable[str], *, tree: Path) -> dict[str, ProvisionPlan]:
+        """What to do on each node, from its rendered tree and its present state."""
+        manifests = self.on_each(
+            names, lambda name: load_manifest(tree / name / "manifest.json", node=name)
+        )
+        return self.on_each(manifests, lambda name: self.plan(manifests[name]))
 
     def plan(self, manifest: Manifest) -> ProvisionPlan:
         """What to do on one node."""

@@ -20,6 +20,7 @@ from labctl.lab.fit import available_mib, check_fit
 from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
 from labctl.lab.network import check_machine, settle_network
 from labctl.lab.prepare import render_lab
+from labctl.lab.rotation import settle_rotation
 from labctl.lab.saved import save_spec, save_timings
 from labctl.providers.choice import refuse_change, resolve_provider
 from labctl.providers.vagrant import VagrantMachines
@@ -119,6 +120,7 @@ def bring_up(
             outcome = provision(lab, progress=progress, log=log)
         with timings.phase("ready"):
             wait_ready(lab, seconds=READY_SECONDS, progress=progress)
+            settle_rotation(lab, progress=progress)
     save_timings(workdir, timings)
     if made_anew:
         note_duration(shape, timings)
