@@ -6,8 +6,8 @@
 
 Every figure is of one run of this script on one machine.  What a second `up` costs is compared
 with `vagrant status` of the same lab, run in turn with it.  `--cold` bakes all images anew first.
-`--verify` also runs the fast acceptance suite.  With `--before`, the root of an earlier version, both
-bring up their lab with cached images in turn: on a busy machine only that ratio means anything.
+`--verify` also runs the fast acceptance suite.  With `--before`, the root of an earlier version,
+both bring up their lab with cached images in turn: on a busy machine only that ratio counts.
 Each cached `up` is told with its critical path: which node's which step held up the end.
 """
 

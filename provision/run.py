@@ -1,14 +1,14 @@
-"""A run: inspect every node, plan, then run phase after phase on all nodes at once."""
+"""A run: inspect every node, plan, then let the nodes go through their phases, part by part."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from labctl.core.progress import Progress
+from labctl.core.progress import Progress, Timings
 from labctl.node.reach import reach
 from labctl.node.seam import (
     Answer,
@@ -25,7 +25,7 @@ from provision.facts import parse_facts, render_questions, script
 from provision.log import RunLog
 from provision.manifest import Manifest, load_manifest
 from provision.outcome import NodeOutcome, ProvisionOutcome
-from provision.phases import INSPECT, ProvisionPhase, Step, phases
+from provision.phases import INSPECT, ProvisionPhase, Step, parts
 from provision.plan import ProvisionPlan, make_plan
 from provision.problem import NodeProblem, ProvisionError
 
@@ -33,23 +33,28 @@ T = TypeVar("T")
 
 
 def provision(
-    lab: Lab, *, progress: Progress, log: Path, only: Collection[str] | None = None
+    lab: Lab,
+    *,
+    progress: Progress,
+    log: Path,
+    only: Collection[str] | None = None,
+    timings: Timings | None = None,
 ) -> ProvisionOutcome:
     """Bring every node, or `only` those named, to the state of its rendered tree.
 
     Only what changed is restarted.  A run may be killed at any time; the next one finishes it.  The
-    output of the scripts on the nodes goes to `log`.  Errors: ProvisionError that names nodes,
-    units and ports.
+    output of the scripts on the nodes goes to `log`, and what each step took to `timings`.  Errors:
+    ProvisionError that names nodes, units and ports.
     """
-    run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log))
+    run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log), timings or Timings())
     names = [node.name for node in lab.topology.nodes if only is None or node.name in only]
     tree = lab.folder.tree
     manifests = run.on_each(
         names, lambda name: load_manifest(tree / name / "manifest.json", node=name)
     )
     plans = run.on_each(names, lambda name: run.plan(manifests[name]))
-    for phase in phases(plans.values(), tree=tree, patience=lab.patience):
-        run.apply(phase, plans)
+    for part in parts(plans.values(), tree=tree, patience=lab.patience):
+        run.apply(part, plans)
     outcome = ProvisionOutcome({name: NodeOutcome.of(plan) for name, plan in plans.items()})
     for name, node in outcome.nodes.items():
         progress("provision", str(node), node=name)
@@ -85,6 +90,7 @@ class _Run:
     lab: str
     progress: Progress
     log: RunLog
+    timings: Timings
 
     def on_each(self, names: Iterable[str], do: Callable[[str], T]) -> dict[str, T]:
         """Run `do` on all nodes at once; a problem on any node ends the run after all are done."""
@@ -110,13 +116,14 @@ class _Run:
         answer = self.send(manifest.node, INSPECT, render_questions(manifest), logged=False)
         return make_plan(manifest, parse_facts(answer.sections, manifest=manifest))
 
-    def apply(self, phase: ProvisionPhase, plans: Mapping[str, ProvisionPlan]) -> None:
-        """Run one phase on all nodes that need it; returns when all of them are done."""
+    def apply(self, part: Sequence[ProvisionPhase], plans: Mapping[str, ProvisionPlan]) -> None:
+        """Run the phases of a part on all nodes that need them; returns when all are done."""
 
         def one(node: str) -> None:
-            data = phase.data(plans[node])
-            if data is not None:
-                self.send(node, phase.step, data)
+            for phase in part:
+                data = phase.data(plans[node])
+                if data is not None:
+                    self.send(node, phase.step, data)
 
         self.on_each(plans, one)
 
@@ -133,15 +140,16 @@ class _Run:
         self.log(node, step.name, "begins")
         began = time.monotonic()
         try:
-            answer = self.nodes.run(
-                node,
-                script(step.script),
-                sudo=True,
-                stdin=data,
-                seconds=step.seconds,
-                check=False,
-                on_line=on_line if logged else None,
-            )
+            with self.timings.step(step.name, node=node):
+                answer = self.nodes.run(
+                    node,
+                    script(step.script),
+                    sudo=True,
+                    stdin=data,
+                    seconds=step.seconds,
+                    check=False,
+                    on_line=on_line if logged else None,
+                )
         except UnreachableError as error:
             raise _lost(node, step, error.reason) from error
         except SlowNodeError as error:

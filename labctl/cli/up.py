@@ -11,6 +11,7 @@ import click
 from labctl.cli.common import json_option, lab_option, progress_shown, summary_line
 from labctl.cli.flags import key_options
 from labctl.cli.told import UpTold, tell
+from labctl.core.critical import critical_path
 from labctl.core.errors import UsageError
 from labctl.core.exits import ExitCode
 from labctl.images.packages import PackageOrigin
@@ -164,6 +165,7 @@ def _told(brought: Brought) -> UpTold:
         lab=brought.lab.topology.lab,
         ready=True,
         seconds=brought.timings.seconds,
+        path=critical_path(brought.timings),
         expected=expected.phases if expected is not None else None,
         stand_ins=tuple(name for name, item in brought.packages.items() if item.stand_in),
     )
@@ -182,6 +184,7 @@ def _print(brought: Brought) -> None:
     rows = {
         "phases": str(timings),
         "slowest": slowest_phase(timings.seconds, brought.expected),
+        "path": ", ".join(str(step) for step in critical_path(timings)),
         "packages": describe(brought.packages),
         "web": f"https://{topology.domain}/ at {topology.jms.address}, CA {ca}",
         "next": "labctl status | labctl verify | labctl ssh jms | labctl destroy",

@@ -109,16 +109,16 @@ def bring_up(
     if expected is not None:
         progress("expected", str(expected))
     with timings.phase("machines"):
-        VagrantMachines(lab).up(progress=progress)
+        VagrantMachines(lab, timings=timings).up(progress=progress)
         # Its patience is known only now: the machines' own.
         lab = Lab.load(workdir)
         undo_left(lab, progress=progress)
     with logs_on_failure(lab, progress=progress):
         with timings.phase("provision"):
             log = workdir.logs / "provision.log"
-            outcome = provision(lab, progress=progress, log=log)
+            outcome = provision(lab, progress=progress, log=log, timings=timings)
         with timings.phase("ready"):
-            wait_ready(lab, seconds=READY_SECONDS, progress=progress)
+            wait_ready(lab, seconds=READY_SECONDS, progress=progress, timings=timings)
     save_timings(workdir, timings)
     if made_anew:
         note_duration(shape, timings)
