@@ -14,6 +14,7 @@ from labctl.cli.told import UpTold, tell
 from labctl.core.critical import critical_path
 from labctl.core.errors import UsageError
 from labctl.core.exits import ExitCode
+from labctl.core.progress import Timings
 from labctl.images.packages import PackageOrigin
 from labctl.images.plan import Installed
 from labctl.lab.current import current_lab
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 MOST_LABS = 99
+WORTH_TELLING = 0.05
+"""The part of the whole time that a step of the critical path must have taken."""
 
 
 def spec_options(function: F) -> F:
@@ -171,6 +174,12 @@ def _told(brought: Brought) -> UpTold:
     )
 
 
+def _path(timings: Timings) -> str:
+    """The steps that held up the end, in order, without those that hardly did."""
+    steps = critical_path(timings)
+    return ", ".join(str(it) for it in steps if it.seconds >= WORTH_TELLING * timings.total)
+
+
 def _print(brought: Brought) -> None:
     """The end that stays on the screen."""
     topology, timings = brought.lab.topology, brought.timings
@@ -184,7 +193,7 @@ def _print(brought: Brought) -> None:
     rows = {
         "phases": str(timings),
         "slowest": slowest_phase(timings.seconds, brought.expected),
-        "path": ", ".join(str(step) for step in critical_path(timings)),
+        "path": _path(timings),
         "packages": describe(brought.packages),
         "web": f"https://{topology.domain}/ at {topology.jms.address}, CA {ca}",
         "next": "labctl status | labctl verify | labctl ssh jms | labctl destroy",
