@@ -214,10 +214,10 @@ def test_a_tab_that_stays_open_does_not_grow(browser: Browser, tmp_path: Path) -
     with serving(source, tmp_path, poll_seconds=0.005) as server:
         show(browser, server.listen.url)
         wait_for(browser, "document.documentElement.dataset.polls > 30")
-        first = measure(browser)
-        wait_for(browser, "document.documentElement.dataset.polls > 150")
-        last = measure(browser)
-        assert source.shown > 140
+        first = peak(browser)
+        wait_for(browser, "document.documentElement.dataset.polls > 250")
+        last = peak(browser)
+        assert source.shown > 240
     assert last["Nodes"] <= first["Nodes"] * 1.1 + 50
     assert last["JSEventListeners"] <= first["JSEventListeners"] + 5
     assert last["JSHeapUsedSize"] <= first["JSHeapUsedSize"] * 1.25 + 500_000
@@ -230,6 +230,12 @@ def changing(index: int) -> Any:
     )
     lines = tuple(make_line(f"line {index} {i}", at=AT + index + i / 300) for i in range(60))
     return replace(make_snapshot(jvbs=2 + index % 3), conferences=rooms, lines=lines)
+
+
+def peak(browser: Browser) -> dict[str, float]:
+    """The most of each figure over some states: one has twice the rooms of another."""
+    found = [measure(browser) for _ in range(25)]
+    return {name: max(one[name] for one in found) for name in found[0]}
 
 
 def measure(browser: Browser) -> dict[str, float]:
