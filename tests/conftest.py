@@ -10,7 +10,13 @@ from typing import NoReturn
 
 import pytest
 
-pytest_plugins = ["tests.disks", "tests.fakes.nodes", "tests.fakes.lab", "tests.fakes.wdio"]
+pytest_plugins = [
+    "tests.disks",
+    "tests.fakes.engines",
+    "tests.fakes.nodes",
+    "tests.fakes.lab",
+    "tests.fakes.wdio",
+]
 
 PROGRAMS = ("programs", "browser", "engine", "lab", "vm")
 SOCKETS = ("sockets", "browser", "engine", "lab", "vm")

@@ -14,9 +14,10 @@ from labctl.core.errors import LabError
 from labctl.core.progress import Progress
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
-from labctl.providers.base import Ability, BundleParts, Rank
+from labctl.providers.base import Ability, BundleParts, Rank, in_one_run, no_hosts
 from labctl.providers.docker.images import DOCKER_IMAGES
 from labctl.topology.lab import Lab
+from labctl.topology.model import Node
 from labctl.topology.spec import ProviderName
 from labctl.topology.workdir import Workdir
 
@@ -56,6 +57,9 @@ class NullProvider:
     def check(self) -> list[Check]:
         return []
 
+    def check_hosts(self, hosts: Sequence[str]) -> list[Check]:
+        return no_hosts(hosts)
+
     def prove(self, progress: Progress) -> list[Check]:
         return []
 
@@ -75,6 +79,9 @@ class NullProvider:
     def vagrant_data(self, lab: Lab) -> dict[str, Any]:
         self.said.append("data")
         return self.data
+
+    def split(self, nodes: Sequence[Node]) -> Sequence[tuple[Mapping[str, str], Sequence[Node]]]:
+        return in_one_run(nodes)
 
     def read_states(self, folder: Workdir) -> dict[str, str]:
         return dict(self.states)
