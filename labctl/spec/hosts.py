@@ -38,6 +38,8 @@ def check_hosts(spec: Spec, fields: Fields) -> None:
     if spec.hosts and spec.provider is not ProviderName.DOCKER:
         hint = "Set 'provider = docker', or remove 'hosts'."
         fields.note("hosts", f"cannot be given with provider '{spec.provider}'.", hint)
+    if spec.encrypt and not spec.hosts:
+        fields.note("encrypt", "needs 'hosts': a lab on one machine sends nothing to others.")
     if not spec.placement:
         return
     placement = want_object(fields, "placement")

@@ -274,6 +274,10 @@ class Spec:
             "Machines for nodes or roles: `{ jms = lab1, visitors = lab2 }`.",
             default="in turn, the JMS on the first"),
     )  # fmt: skip
+    encrypt: bool = declare(
+        False,
+        Key("encrypt", OnOff(), "Encrypt what the machines of `hosts` send each other (IPsec)."),
+    )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, by attribute."""

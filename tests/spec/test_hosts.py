@@ -50,6 +50,7 @@ def test_places_may_be_given_while_the_network_is_not_chosen() -> None:
                      id="no such machine"),
         pytest.param({"hosts": HOSTS, "placement": {"jms": 3}}, "placement.jms: must be text",
                      id="no text"),
+        pytest.param({"encrypt": "on"}, "encrypt: needs 'hosts'", id="nothing to encrypt"),
         pytest.param({"placement": {"jms": "lab2"}}, "Name the machines in 'hosts'",
                      id="without hosts"),
     ],

@@ -14,7 +14,7 @@ from labctl.host.network import check_network as check_here
 from labctl.providers.docker.command import LAB_LABEL, WORKDIR_LABEL, docker, lab_filters
 from labctl.providers.docker.filters import explain_failure, refuse_lost_rules
 from labctl.providers.docker.machines import HOSTS_LABEL, hosts_of
-from labctl.providers.docker.overlay import DRIVER, create_words
+from labctl.providers.docker.overlay import DRIVER, ENCRYPTED, create_words
 from labctl.providers.docker.swarm import check_swarm
 from labctl.providers.ownership import network_taken, owned_by_other
 from labctl.topology.lab import Lab
@@ -30,6 +30,7 @@ class DockerNetwork:
     labels: Mapping[str, str]
     bridge: str
     driver: str = "bridge"
+    encrypted: bool = False
 
 
 def network_name(lab: str) -> str:
@@ -97,8 +98,9 @@ def ensure_network(lab: Lab) -> str:
 def fits(mine: DockerNetwork, lab: Lab) -> bool:
     """Whether the network that a lab has is the one that it needs."""
     if lab.topology.spec.hosts:
-        wanted = (lab.topology.network, DRIVER, _hosts_label(lab))
-        return (mine.subnet, mine.driver, mine.labels.get(HOSTS_LABEL)) == wanted
+        wanted = (lab.topology.network, DRIVER, _hosts_label(lab), lab.topology.spec.encrypt)
+        label = mine.labels.get(HOSTS_LABEL)
+        return (mine.subnet, mine.driver, label, mine.encrypted) == wanted
     return (mine.subnet, mine.bridge) == (lab.topology.network, bridge_name(lab.folder))
 
 
@@ -142,6 +144,7 @@ def _network(entry: Mapping[str, Any]) -> DockerNetwork:
         labels=entry["Labels"] or {},
         bridge=(entry["Options"] or {}).get("com.docker.network.bridge.name", ""),
         driver=entry.get("Driver", "bridge"),
+        encrypted=ENCRYPTED in (entry["Options"] or {}),
     )
 
 

@@ -16,6 +16,12 @@ GATEWAY_OFFSET = 2
 """Docker gives the gateway's address to a bridge on every machine, although nothing is routed; the
 first address is this machine's leg."""
 
+RANGE_OFFSET, RANGE_LENGTH = 64, 27
+"""Where Docker takes the addresses that it gives itself, one for each machine: no node's."""
+
+ENCRYPTED = "encrypted"
+"""The option's name."""
+
 JOIN_FAILED = "attaching to network failed"
 """What an engine says if the swarm's manager has not told it of a network within its own time."""
 
@@ -29,6 +35,8 @@ def create_words(lab: Lab) -> list[str]:
         *("--driver", DRIVER, "--attachable", "--internal"),
         *("--subnet", str(lab.topology.network)),
         *("--gateway", str(lab.topology.network[GATEWAY_OFFSET])),
+        *("--ip-range", f"{lab.topology.network[RANGE_OFFSET]}/{RANGE_LENGTH}"),
+        *(("--opt", ENCRYPTED) if lab.topology.spec.encrypt else ()),
     ]
 
 
