@@ -156,11 +156,13 @@ def _join(machine: Machine, switch: str) -> None:
 
 
 def _start_engine(machine: Machine) -> None:
+    # Not this machine's own settings.
+    (machine.folder / "daemon.json").write_text("{}\n")
     machine.spawn(
         "dockerd",
         *("--data-root", machine.folder / "data", "--exec-root", machine.folder / "exec"),
         *("--pidfile", machine.folder / "docker.pid", "--host", machine.socket),
-        *("--config-file", machine.folder / "none.json"),
+        *("--config-file", machine.folder / "daemon.json"),
         log="dockerd.log",
     )
 
