@@ -18,8 +18,10 @@ from labctl.drills.answering import wait_answering
 from labctl.drills.faults import BRIDGE_UNIT, Spot, Start, Stop, Undo
 from labctl.drills.heal import ensure_healthy, known_bridges, lame_bridges
 from labctl.drills.journal import Journal, load_journal
-from labctl.drills.model import Where
+from labctl.drills.model import Where, Who
+from labctl.drills.outages import MACHINE_LOST
 from labctl.drills.places import NoSuchPlaceError, bridges_of_far_machines, wanted_bridges
+from labctl.drills.show import Show
 from labctl.drills.stage import Call, DrillStage
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
@@ -167,3 +169,9 @@ def test_a_lost_machine_is_every_node_of_it_and_never_the_jms(lab: Lab) -> None:
     assert [spot.name for spot in spots] == ["jvb1", "jvb3", "visitors1"]
     assert [spot.unit for spot in spots] == [BRIDGE_UNIT, BRIDGE_UNIT, ""]
     assert bridges_of_far_machines(resolve(Spec(jvbs=3))) == ()
+
+
+def test_of_a_node_without_a_bridge_nothing_is_expected() -> None:
+    spots = [Spot("jvb1", BRIDGE_UNIT, "jvb1"), Spot("visitors1", "", "visitors1")]
+    show = object.__new__(Show)
+    assert show._subjects(Who.HIT, 0, MACHINE_LOST.acts[0], spots) == ("jvb1",)
