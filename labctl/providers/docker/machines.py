@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from labctl.core.errors import LabError
-from labctl.core.state import StateError
 from labctl.providers.docker.command import docker, environ_of, lab_filters
 from labctl.topology.hosts import HERE, is_here
 from labctl.topology.model import Node, Topology
@@ -31,7 +30,7 @@ def hosts_in(workdir: Workdir) -> tuple[str, ...]:
     """The same for the lab in a folder; if its topology cannot be read, as its network says."""
     try:
         return hosts_of(workdir.load_topology())
-    except (StateError, LabError):
+    except LabError:
         return recorded_hosts(workdir)
 
 

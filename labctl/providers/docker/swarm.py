@@ -15,6 +15,7 @@ from labctl.core.checks import Check, CheckStatus, refused
 from labctl.core.errors import LabError
 from labctl.core.findings import Finding
 from labctl.core.process import run
+from labctl.core.waiting import Deadline, wait_until
 from labctl.providers.docker.command import docker, environ_of
 from labctl.providers.docker.kind import EngineKind, kind_of
 from labctl.providers.docker.machines import on_all
@@ -22,6 +23,8 @@ from labctl.topology.hosts import HERE, host_name
 
 ASK_SECONDS = 30.0
 READY = "ready"
+READY_SECONDS = 20.0
+"""How long a machine that answers may take to be ready for the swarm's manager."""
 
 INIT_HINT = (
     "Run here: docker swarm init --advertise-addr ADDRESS, with this machine's address in the"
@@ -85,6 +88,21 @@ def read_members() -> dict[str, str]:
     return {node: state.lower() for node, state in pairs}
 
 
+def wait_members(nodes: Sequence[str], *, seconds: float = READY_SECONDS) -> dict[str, str]:
+    """The states of all members, as soon as those of `nodes` that are members are ready.
+
+    A machine that was cut off answers before the manager has heard of it again.
+    """
+    members: dict[str, str] = {}
+
+    def ready() -> bool:
+        members.update(read_members())
+        return all(members.get(node, READY) == READY for node in nodes)
+
+    wait_until(ready, deadline=Deadline.after(seconds), interval=0.5)
+    return members
+
+
 def check_swarm(hosts: Sequence[str]) -> dict[str, HostFacts]:
     """The facts of all machines; `hosts` begins with this one.
 
@@ -94,7 +112,7 @@ def check_swarm(hosts: Sequence[str]) -> dict[str, HostFacts]:
     facts = on_all(hosts, read_facts)
     here = facts[HERE]
     refuse_here(here)
-    members = read_members()
+    members = wait_members([each.node for each in facts.values()])
     for each in facts.values():
         if (error := refuse_member(each, here=here, members=members)) is not None:
             raise error

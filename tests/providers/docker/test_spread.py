@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from labctl.core.checks import CheckStatus
 from labctl.core.errors import LabError
 from labctl.core.findings import Finding
 from labctl.node.keys import ensure_keys
-from labctl.providers.docker import leg, network, spread
+from labctl.providers.docker import leg, network, spread, swarm
 from labctl.providers.docker.leg import HOLD_OPTIONS, MOVE_OPTIONS
 from labctl.providers.docker.machines import hosts_in, recorded_hosts, split
 from labctl.providers.docker.parcel import digest_of, files_of, parse_digests, send_images
@@ -243,8 +244,14 @@ def test_a_lab_on_one_machine_asks_no_other(tmp_path: Path, engines: FakeEngines
     ],
 )  # fmt: skip
 def test_what_a_swarm_must_be(
-    here: str, there: str, members: str, says: str | None, engines: FakeEngines
+    here: str,
+    there: str,
+    members: str,
+    says: str | None,
+    engines: FakeEngines,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(swarm, "wait_members", partial(swarm.wait_members, seconds=0.0))
     engines.says("local", "info", here)
     engines.says("lab2", "info", there)
     engines.says("local", "node ls", members)
@@ -264,3 +271,10 @@ def test_a_machine_that_does_not_answer_says_what_ssh_said() -> None:
     with pytest.raises(LabError, match=r"lab2.*no route") as caught:
         parse_facts("", host="ssh://lab2", errors="ssh: no route to host")
     assert "DOCKER_HOST=ssh://lab2 docker info" in (caught.value.hint or "")
+
+
+def test_a_machine_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [{"here": "ready", "two": "down"}, {"here": "ready", "two": "ready"}]
+    monkeypatch.setattr(swarm, "read_members", lambda: answers.pop(0))
+    assert swarm.wait_members(["here", "two"])["two"] == "ready"
+    assert answers == []
