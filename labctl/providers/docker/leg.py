@@ -3,7 +3,7 @@
 Docker gives no machine an address in its overlay networks.  So a container of this machine joins
 the network with the first address, and its interface is moved out of it to this machine: nodes are
 then reached at their own addresses, over any protocol, as on one machine.  The container does
-nothing else, and when it is removed the interface goes with it.
+nothing else; the interface is removed before it is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from labctl.core.errors import LabError
 from labctl.host.network import bridge_name, read_interfaces
 from labctl.providers.docker.command import WORKDIR_LABEL, docker
+from labctl.providers.docker.prove import find_image
 from labctl.topology.lab import Lab
 from labctl.topology.workdir import Workdir
 
@@ -27,12 +28,17 @@ MOVE_OPTIONS = (
 """To take an interface out of another container, and nothing is left running with these rights."""
 
 MOVE = """set -e
+ip link delete dev "$2" 2>/dev/null || true
 nsenter --net="/proc/$1/ns/net" ip link set dev eth0 down
 nsenter --net="/proc/$1/ns/net" ip link set dev eth0 name "$2" netns "$$"
 ip address add "$3" dev "$2"
 ip link set dev "$2" up
 """
 """Its arguments: the container's process, the interface's new name, and the address."""
+
+
+DROP = 'ip link delete dev "$1"'
+"""Its argument: the interface.  Docker takes an interface that has left its container for gone."""
 
 
 def leg_name(lab: str) -> str:
@@ -66,8 +72,15 @@ def ensure_leg(lab: Lab) -> None:
 
 
 def remove_leg(workdir: Workdir) -> None:
-    """Remove the leg of the lab in a folder, if it has one."""
-    docker("rm", "--force", "--volumes", *ids) if (ids := _ids(workdir)) else None
+    """Remove the leg of the lab in a folder, if it has one: the interface, then the container."""
+    ids, name = _ids(workdir), bridge_name(workdir)
+    if any(interface.name == name for interface in read_interfaces()):
+        form = "{{.Config.Image}}"
+        image = docker("container", "inspect", "--format", form, *ids).split() if ids else []
+        if found := image[0] if image else find_image():
+            docker("run", *MOVE_OPTIONS, found, *("-c", DROP, "sh", name))
+    if ids:
+        docker("rm", "--force", "--volumes", *ids)
 
 
 def _stands(lab: Lab, address: str) -> bool:

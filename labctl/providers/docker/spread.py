@@ -206,9 +206,13 @@ def _clean_or_error(workdir: Workdir, host: str) -> LabError | None:
 
 
 def _remove_networks(workdir: Workdir) -> None:
-    remove_leg(workdir)
-    names = docker("network", "ls", *lab_filters(workdir), "--format", "{{.Name}}").split()
-    for name in names:
+    """Remove the lab's network, and before it the leg: a bridge network has the leg's interface."""
+    form = "{{.Driver}}\t{{.Name}}"
+    lines = docker("network", "ls", *lab_filters(workdir), "--format", form).splitlines()
+    drivers = {name: driver for driver, name in (line.split("\t") for line in lines)}
+    if "bridge" not in drivers.values():
+        remove_leg(workdir)
+    for name in drivers:
         remove_overlay(name)
 
 

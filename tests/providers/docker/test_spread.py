@@ -12,6 +12,7 @@ import pytest
 from labctl.core.checks import CheckStatus
 from labctl.core.errors import LabError
 from labctl.core.findings import Finding
+from labctl.host.network import Interface, bridge_name
 from labctl.node.keys import ensure_keys
 from labctl.providers.docker import leg, network, spread, swarm
 from labctl.providers.docker.leg import HOLD_OPTIONS, MOVE_OPTIONS
@@ -185,13 +186,48 @@ def test_nodes_are_stopped_and_started_on_their_machines(lab: Lab, engines: Fake
     assert {line.partition(":")[0] for line in engines.of("docker logs")} == {"lab2"}
 
 
-def test_a_lab_is_removed_from_all_machines(lab: Lab, engines: FakeEngines) -> None:
-    engines.says("local", "network ls --filter", "local,ssh://lab2\n")
+def test_a_lab_is_removed_from_all_machines(
+    lab: Lab, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spread, "recorded_hosts", lambda _: HOSTS)
+    engines.says("local", "network ls --filter", "overlay\tlabctl-demo\n")
     engines.says("lab2", "volume ls", "labctl-demo-jvb1\n")
     engines.says("local", "ps --all --quiet", "1e6\n")
     spread.clean(lab.folder)
     assert engines.of("volume rm") == ["lab2: docker volume rm --force labctl-demo-jvb1"]
     assert engines.of("docker rm") == ["local: docker rm --force --volumes 1e6"]
+    assert engines.asked[-2] == "local: docker network rm labctl-demo"
+
+
+def test_the_legs_interface_goes_before_its_container(
+    lab: Lab, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = Interface(bridge_name(lab.folder), ())
+    monkeypatch.setattr(leg, "read_interfaces", lambda: (Interface("eth0", ()), mine))
+    engines.says("local", "ps --all --quiet", "1e6\n")
+    engines.says("local", "container inspect", "labctl-jms:1\n")
+    leg.remove_leg(lab.folder)
+    [drop], [gone] = engines.of("docker run"), engines.of("docker rm")
+    assert drop.endswith(f"labctl-jms:1 -c {leg.DROP} sh {mine.name}")
+    assert engines.asked.index(drop) < engines.asked.index(gone)
+
+
+def test_a_lab_that_was_on_one_machine_loses_its_bridge_by_docker(
+    lab: Lab, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined(engines)
+    labels = {"labctl.lab": "demo", "labctl.workdir": str(lab.folder.path.resolve())}
+    alone = {"Name": "labctl-demo", "Labels": labels, "Options": {}, "Driver": "bridge",
+             "IPAM": {"Config": [{"Subnet": "192.168.56.0/24"}]}}  # fmt: skip
+    engines.says("local", "network inspect", json.dumps([alone]))
+    engines.says("local", "network ls --filter", "bridge\tlabctl-demo\n")
+    monkeypatch.setattr(spread, "recorded_hosts", lambda _: ("local",))
+    bridge = Interface(bridge_name(lab.folder), ())
+    monkeypatch.setattr(leg, "read_interfaces", lambda: (bridge,))
+    monkeypatch.setattr(spread, "ensure_leg", lambda _: None)
+    spread.prepare(lab, {})
+    assert "local: docker network rm labctl-demo" in engines.asked
+    assert engines.of("ip link delete") == []
 
 
 def test_what_a_lost_machine_has_is_named_and_the_network_stays(
