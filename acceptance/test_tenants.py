@@ -43,6 +43,10 @@ def config_of(target: Target, path: str) -> tuple[str, str]:
         ("/a%20b/room", "a%20b"),
         ("/acme/deeper/room", "deeper"),
         ("/a/b/c/d", "c"),
+        # What 'labctl serve --class' does not show below /lab/ is a tenant's like any other.
+        ("/lab/room", "lab"),
+        ("/lab/config.js", "lab"),
+        ("/acme/lab/room", "lab"),
     ],
 )
 def test_page_is_its_tenants(target: Target, path: str, folder: str) -> None:
@@ -64,7 +68,7 @@ def test_what_is_no_room_is_not_found(target: Target, path: str) -> None:
 def test_services_answer_below_a_tenant(target: Target, topology: Topology, door: str) -> None:
     """When this fails, the page of a tenant's room opens and never connects."""
     vnodes = [f"?room=r&vnode={vnode.name}" for vnode in topology.vnodes[:1]]
-    for path in (f"/acme/{door}", f"/a/b/{door}", f"/%D0%BE/{door}"):
+    for path in (f"/acme/{door}", f"/a/b/{door}", f"/%D0%BE/{door}", f"/lab/{door}"):
         for query in ("?room=r", *vnodes):
             assert "It works!" in web.ask(target, path + query).body, path + query
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import resource
 import secrets
 import sys
@@ -22,7 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from labctl.cli.crowdtable import Lines, print_figures  # noqa: E402  after the path is known
+from benchmarks.results import Results, Unit, add_options  # noqa: E402  after the path is known
+from labctl.cli.crowdtable import Lines, print_figures  # noqa: E402
 from labctl.crowd import Target  # noqa: E402
 from labctl.crowd.figures import Figures  # noqa: E402
 from labctl.crowd.run import CrowdPlan, CrowdStage, run_crowd, spare_collector  # noqa: E402
@@ -62,26 +62,29 @@ def main() -> int:
     parser.add_argument("--visitors", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=20, help="how many begin a second at most")
     parser.add_argument("--hold", type=float, default=60, help="seconds")
+    add_options(parser)
     options = parser.parse_args()
     target = Target.of(Lab.load(Workdir.of(options.lab)))
     plan = CrowdPlan(options.participants, options.visitors, options.hold, options.rate)
     watch = Watch(f"benchmark-{secrets.token_hex(3)}")
     target.context()
     spare_collector()
-    began, spent, empty, load = time.monotonic(), cpu(), resident(), os.getloadavg()[0]
+    began, spent, empty, results = time.monotonic(), cpu(), resident(), Results("crowd")
     with asyncio.Runner(loop_factory=new_loop) as runner:
         outcome = runner.run(run_crowd(target, watch.lines.room, plan, show=watch))
     print_figures(outcome.figures)
     if CrowdStage.HOLDING in watch.marks:
         held, used, full = watch.marks[CrowdStage.HOLDING]
         left, then, _ = watch.marks.get(CrowdStage.LEAVING, (held, used, full))
-        print(f"all in after {held - began:.0f} s, {plan.total / (held - began):.1f} a second")
-        print(f"memory: {(full - empty) / plan.total / 1000:.1f} kB a participant")
         entry, stay = (used - spent) / plan.total, (then - used) / max(left - held, 0.1)
-        print(f"CPU time: {entry * 1000:.1f} ms a participant to come in, ", end="")
-        print(f"{stay * 100:.0f} % of a core while they stay")
-    print(f"load average before {load:.1f}, after {os.getloadavg()[0]:.1f}")
-    return 0 if outcome.figures.well else 1
+        results.note("all in", held - began)
+        results.note(
+            "memory of each", (full - empty) / plan.total / 1000, kind=Unit.OTHER, unit="kB"
+        )
+        results.note("each comes in", entry * 1000, kind=Unit.CPU, unit="ms CPU")
+        results.note("a second, while all stay", stay, kind=Unit.CPU)
+    worse = results.end(options)
+    return worse if outcome.figures.well else 1
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -29,7 +28,8 @@ from xml.sax.saxutils import escape
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from labctl.crowd import Target  # noqa: E402  after the path is known
+from benchmarks.results import Results, Unit, add_options  # noqa: E402  after the path is known
+from labctl.crowd import Target  # noqa: E402
 from labctl.crowd.door import Door  # noqa: E402
 from labctl.crowd.run import spare_collector  # noqa: E402
 from labctl.crowd.stream import Stream  # noqa: E402
@@ -190,35 +190,38 @@ class Bench:
         return cpu
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lab", required=True, help="a running lab with a vnode v1")
     parser.add_argument("--logins", type=int, default=400)
     parser.add_argument("--rate", type=float, default=60, help="logins begun per second")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    add_options(parser)
     options = parser.parse_args()
     if options.child:
         child(options)
-        return
-    found: dict[str, list[float]] = {"crowd": [], "tsung": []}
+        return 0
+    results, names = Results("logins"), {"crowd": "a login, crowd", "tsung": "a login, Tsung"}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Lab.load(Workdir.of(options.lab)), Path(folder), options.rate)
         Target.of(bench.lab).context()  # proves the network
         for number in range(options.rounds):
             print(f"round {number + 1} of {options.rounds}")
-            for what, figures in found.items():
-                figures.append(bench.per_login(what, options.logins))
-    medians = {what: statistics.median(figures) for what, figures in found.items()}
+            for what, name in names.items():
+                note(results, name, bench.per_login(what, options.logins))
     with tempfile.TemporaryDirectory() as folder:
         print(f"the crowd alone, {AT_ONCE} at once")
         bench = Bench(Lab.load(Workdir.of(options.lab)), Path(folder), 0)
-        alone = [bench.per_login("crowd", options.logins) for _ in range(options.rounds)]
-        medians["alone"] = statistics.median(alone)
-    for what, median in medians.items():
-        print(f"{what:<6} median {median:.2f} ms a login, {1000 / median:.0f} a second and core")
-    print(f"crowd / tsung: {medians['crowd'] / medians['tsung']:.2f}")
+        for _ in range(options.rounds):
+            note(results, f"a login, {AT_ONCE} at once", bench.per_login("crowd", options.logins))
+    results.ratio("a login: crowd / Tsung", over=names["crowd"], under=names["tsung"])
+    return results.end(options)
+
+
+def note(results: Results, name: str, milliseconds: float) -> None:
+    results.note(name, milliseconds, kind=Unit.CPU, unit="ms CPU")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

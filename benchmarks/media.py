@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.crowd import cpu  # noqa: E402  after the path is known
 from benchmarks.mediagap import run_gaps  # noqa: E402
+from benchmarks.results import Results, Unit, add_options  # noqa: E402
 from labctl.cli.crowdtable import Lines, print_figures  # noqa: E402
 from labctl.crowd import Target  # noqa: E402
 from labctl.crowd.figures import Figures  # noqa: E402
@@ -37,6 +38,7 @@ from labctl.crowd.sync import new_loop  # noqa: E402
 from labctl.topology.lab import Lab  # noqa: E402
 from labctl.topology.workdir import Workdir  # noqa: E402
 
+RESULTS = Results("media")
 SETTLED = 4.0
 """Seconds of holding that are not measured: sessions are still connecting."""
 
@@ -77,6 +79,13 @@ def measure(target: Target, options: MediaOptions, count: int, *, hold: float, w
     (began, cpu_then, packets_then), (ended, cpu_now, packets_now) = watch.first, watch.last
     seconds, used = ended - began, cpu_now - cpu_then
     rate = (packets_now - packets_then) / seconds
+    RESULTS.note(
+        f"{what}: a packet, all included",
+        used / max(packets_now - packets_then, 1) * 1e6,
+        kind=Unit.CPU,
+        unit="us CPU",
+    )
+    RESULTS.note(f"{what}: a second of each", used / seconds / count, kind=Unit.CPU)
     print(
         f"\n{what}: {count} participants, {rate:.0f} packets/s received, "
         f"{used / seconds:.0%} of a core, {used / seconds / count:.2%} a participant, "
@@ -104,7 +113,7 @@ async def timed(name: str, count: int, make: Callable[[], object]) -> list[objec
     """CPU time of `count` connections, both ends in this process."""
     before = cpu()
     made = [await make() for _ in range(count)]  # type: ignore[misc]
-    print(f"{name:<44} {(cpu() - before) / count * 1000:8.1f} ms of CPU a connection")
+    RESULTS.note(name, (cpu() - before) / count * 1000, kind=Unit.CPU, unit="ms CPU")
     return made
 
 
@@ -198,7 +207,8 @@ async def packets(name: str, pair: object, *, count: int = 20_000) -> None:
     await asyncio.sleep(0.5)
     used = (cpu() - before) / count * 1e6
     assert counted() > 0.99 * count, f"{name}: {counted()} of {count} packets arrived"
-    print(f"{name:<44} {used:8.1f} us of CPU a packet, the sender's half included")
+    # The sender's half is included.
+    RESULTS.note(name, used, kind=Unit.CPU, unit="us CPU")
 
 
 def main() -> int:
@@ -212,7 +222,7 @@ def main() -> int:
     parser.add_argument("--hold", type=float, default=20)
     parser.add_argument("--parts", action="store_true", help="our parts beside aiortc's")
     parser.add_argument("--rounds", type=int, default=5, help="of `gap`")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where `gap` keeps its rows")
+    add_options(parser)
     arguments = parser.parse_args()
     if arguments.mode == "gap":
         if not arguments.lab or arguments.rounds < 1:
@@ -224,7 +234,7 @@ def main() -> int:
         asyncio.run(parts())
     if arguments.lab:
         lab(arguments)
-    return 0
+    return RESULTS.end(arguments)
 
 
 if __name__ == "__main__":

@@ -15,16 +15,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.results import Results, add_options  # noqa: E402
 from labctl.node.reach import reach  # noqa: E402
 from labctl.node.script import ShellScript  # noqa: E402
 from labctl.node.seam import on_all  # noqa: E402
@@ -85,27 +84,19 @@ def spoil(lab: Lab) -> None:
     on_all([node.name for node in lab.topology.nodes], one)
 
 
-def told(title: str, figures: Iterable[float]) -> float:
-    """One row: the median, and each figure."""
-    figures = list(figures)
-    middle = statistics.median(figures)
-    print(f"{title:<20} {middle:7.2f} s   {' '.join(f'{each:.2f}' for each in figures)}")
-    return middle
-
-
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", type=Path, required=True, help="root of the earlier version")
     parser.add_argument("--runs", type=int, default=7, help="runs per figure (medians are given)")
     parser.add_argument("--lab", help="a lab that is up; one is made and destroyed otherwise")
+    add_options(parser)
     options = parser.parse_args()
     labctl = str(ROOT / "bin/labctl")
     if not options.lab:
         subprocess.run([labctl, "up", "--lab", LAB, *UP], check=True, stdout=sys.stderr)
     lab = Lab.load(Workdir.of(options.lab or LAB))
     versions = {"before": options.before.resolve(), "after": ROOT}
-    new: dict[str, list[float]] = {name: [] for name in versions}
-    same: dict[str, list[float]] = {name: [] for name in versions}
+    results = Results("provision")
     with tempfile.TemporaryDirectory() as scratch:
         for turn in range(options.runs):
             order = list(versions) if turn % 2 else list(reversed(versions))
@@ -114,17 +105,17 @@ def main() -> None:
                 spoil(lab)
                 seconds, empty = provisioned(versions[name], lab, log=log)
                 assert not empty, f"{name}: there was something to do"
-                new[name].append(seconds)
+                results.note(f"all is new, {name}", seconds)
                 seconds, empty = provisioned(versions[name], lab, log=log)
                 assert empty, f"{name}: there was nothing to do"
-                same[name].append(seconds)
+                results.note(f"nothing to do, {name}", seconds)
     print(f"{os.cpu_count()} cores, {len(lab.topology.nodes)} nodes")
-    for title, figures in (("all is new", new), ("nothing to do", same)):
-        first, last = (told(f"{title}, {name}", figures[name]) for name in versions)
-        print(f"{title}: {last / first:.2f} of the time before")
+    for title in ("all is new", "nothing to do"):
+        results.ratio(f"{title}: after / before", over=f"{title}, after", under=f"{title}, before")
     if not options.lab:
         subprocess.run([labctl, "destroy", "--lab", LAB], check=True, stdout=sys.stderr)
+    return results.end(options)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,7 +8,7 @@ labctl runs there.  Roles differ only in their manifests, so no code here depend
     plan        the difference of the two, pure
     archive     a plan and its files as the data of one script
     phases      the scripts that apply plans, in order: few and large
-    run         a run: every phase is a barrier over all nodes
+    run         a run: nodes wait for each other only where one needs what another has started
     fresh       a plan for a node that places its files by itself, as files
     outcome     what a run did, as values and in words
     problem     why a run failed

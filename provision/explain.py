@@ -10,7 +10,7 @@ TAIL = 20
 HELD_HINT = "An interrupted run may still be active there and will end soon: run 'labctl up' again."
 WAITING = "wait"
 """What a script prints while it waits for units; it is not for people."""
-UNIT_ROWS = ("refused", "inactive", "closed")
+UNIT_ROWS = ("refused", "looping", "inactive", "closed")
 
 
 def explain(node: str, phase: str, lines: Sequence[str]) -> NodeProblem:
@@ -36,6 +36,8 @@ def _sentence(row: Sequence[str]) -> str | None:
             return f"'{what}' failed: {reason}."
         case ["refused", unit, verb]:
             return f"systemctl cannot {verb} '{unit}'."
+        case ["looping", unit, times]:
+            return f"Unit '{unit}' does not stay up: it has ended {times} times while waited for."
         case ["inactive", unit, state]:
             return f"Unit '{unit}' is {state}."
         case ["closed", unit, port, "-"]:

@@ -8,13 +8,14 @@ that was interrupted; `node/apply.sh` tells these apart and runs the scripts in 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from stat import S_IFREG
 
 from labctl.core.waiting import Patience
 from provision.facts import SCRIPTS, NodeFacts, Stat, UnitState, script
 from provision.manifest import Manifest
-from provision.phases import COMMANDS, FINISH, PLACE, phases
+from provision.phases import COMMANDS, FINISH, PLACE, parts
 from provision.plan import ProvisionPlan, make_plan
 
 APPLY = "apply"
@@ -33,7 +34,7 @@ def fresh_files(manifest: Manifest, *, tree: Path, patience: Patience) -> dict[s
     files = {f"{name}.sh": script(name).text for name in (PLACE.script, COMMANDS.script, UNITS)}
     files |= {f"{FINISH.script}.sh": script(FINISH.script).text}
     files[APPLY] = (SCRIPTS / f"{APPLY}.sh").read_text(encoding="utf-8")
-    for phase in phases([plan], tree=tree, patience=patience):
+    for phase in chain.from_iterable(parts([plan], tree=tree, patience=patience)):
         if (data := phase.data(plan)) is not None:
             files[phase.step.name.replace("stage ", f"{UNITS}-")] = f"{data.rstrip()}\n"
     return files

@@ -16,6 +16,9 @@ from provision.plan import ProvisionPlan, ProvisionStage
 PORT_DEADLINE = 60
 """How many seconds the units of a stage may take to be active and own their ports."""
 
+OWN_STAGE = 1
+"""Up to this stage, units need nothing of other nodes: firewalls, and what others connect to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -43,13 +46,25 @@ class ProvisionPhase:
     data: Callable[[ProvisionPlan], str | None]
 
 
-def phases(
+def parts(
     plans: Iterable[ProvisionPlan], *, tree: Path, patience: Patience
-) -> Iterator[ProvisionPhase]:
+) -> tuple[tuple[ProvisionPhase, ...], ...]:
     """The phases after all nodes were inspected, in order; `tree` has the rendered files.
 
-    Each phase must end on all nodes before the next one begins.
+    Within a part, a node waits for no other.  Each part must end on all nodes before the next one
+    begins: what connects to others starts when these listen.
     """
+    plans = tuple(plans)
+    numbers = sorted({number for plan in plans for number in plan.stages})
+    stages = {number: _stage(number, patience) for number in numbers}
+    own = (*placing(tree=tree), *(it for number, it in stages.items() if number <= OWN_STAGE))
+    found = [own, *((it,) for number, it in stages.items() if number > OWN_STAGE)]
+    found[-1] = (*found[-1], finish())
+    return tuple(found)
+
+
+def placing(*, tree: Path) -> Iterator[ProvisionPhase]:
+    """The phases before any unit is touched: files, and the commands that follow from them."""
 
     def place(plan: ProvisionPlan) -> str | None:
         files = tree / plan.manifest.node / "files"
@@ -57,10 +72,16 @@ def phases(
 
     yield ProvisionPhase(PLACE, place)
     yield ProvisionPhase(COMMANDS, lambda plan: "\n".join(plan.commands) or None)
-    for number in sorted({number for plan in plans for number in plan.stages}):
-        yield _stage(number, patience)
-    # Last, so that a killed run is done again.
-    yield ProvisionPhase(FINISH, _finish)
+
+
+def finish() -> ProvisionPhase:
+    """The last phase on each node, so that a killed run is done again there."""
+    return ProvisionPhase(FINISH, _finish)
+
+
+def units(name: str, stage: ProvisionStage, patience: Patience) -> tuple[Step, str]:
+    """The step that changes a stage's units on one node, and its data."""
+    return Step(name, f"{name}: units", "units", STAGE_SECONDS), render_stage(stage, patience)
 
 
 def _stage(number: int, patience: Patience) -> ProvisionPhase:

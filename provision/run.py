@@ -1,14 +1,15 @@
-"""A run: inspect every node, plan, then run phase after phase on all nodes at once."""
+"""A run: inspect every node, plan, then let the nodes go through their phases, part by part."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from labctl.core.progress import Progress
+from labctl.core.progress import Progress, Timings
 from labctl.node.reach import reach
 from labctl.node.seam import (
     Answer,
@@ -25,35 +26,78 @@ from provision.facts import parse_facts, render_questions, script
 from provision.log import RunLog
 from provision.manifest import Manifest, load_manifest
 from provision.outcome import NodeOutcome, ProvisionOutcome
-from provision.phases import INSPECT, ProvisionPhase, Step, phases
-from provision.plan import ProvisionPlan, make_plan
+from provision.phases import INSPECT, ProvisionPhase, Step, finish, parts, placing, units
+from provision.plan import ProvisionPlan, ProvisionStage, make_plan
 from provision.problem import NodeProblem, ProvisionError
 
 T = TypeVar("T")
 
 
 def provision(
-    lab: Lab, *, progress: Progress, log: Path, only: Collection[str] | None = None
+    lab: Lab,
+    *,
+    progress: Progress,
+    log: Path,
+    only: Collection[str] | None = None,
+    timings: Timings | None = None,
 ) -> ProvisionOutcome:
     """Bring every node, or `only` those named, to the state of its rendered tree.
 
     Only what changed is restarted.  A run may be killed at any time; the next one finishes it.  The
-    output of the scripts on the nodes goes to `log`.  Errors: ProvisionError that names nodes,
-    units and ports.
+    output of the scripts on the nodes goes to `log`, and what each step took to `timings`.  Errors:
+    ProvisionError that names nodes, units and ports.
     """
-    run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log))
+    run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log), timings or Timings())
     names = [node.name for node in lab.topology.nodes if only is None or node.name in only]
     tree = lab.folder.tree
-    manifests = run.on_each(
-        names, lambda name: load_manifest(tree / name / "manifest.json", node=name)
-    )
-    plans = run.on_each(names, lambda name: run.plan(manifests[name]))
-    for phase in phases(plans.values(), tree=tree, patience=lab.patience):
-        run.apply(phase, plans)
+    plans = run.plans(names, tree=tree)
+    for part in parts(plans.values(), tree=tree, patience=lab.patience):
+        run.apply(part, plans)
     outcome = ProvisionOutcome({name: NodeOutcome.of(plan) for name, plan in plans.items()})
     for name, node in outcome.nodes.items():
         progress("provision", str(node), node=name)
     return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Nodes whose files are placed, and whose units still are as they were; see `placed`."""
+
+    lab: Lab
+    plans: Mapping[str, ProvisionPlan]
+    run: _Run
+
+    def change(self, name: str, stages: Mapping[str, ProvisionStage]) -> None:
+        """Do this to units, by node, and wait until they own their ports.
+
+        Errors: ProvisionError that names what did not come up.
+        """
+
+        def one(node: str) -> None:
+            self.run.send(node, *units(name, stages[node], self.lab.patience))
+
+        self.run.on_each(stages, one)
+
+
+@contextmanager
+def placed(lab: Lab, *, progress: Progress, log: Path) -> Iterator[Placed]:
+    """Place the files of every node, for a caller that changes the units in an order of its own.
+
+    The plans say what `provision` would have done to them.  At the end of the block all of it is
+    recorded as applied; without that, the next `provision` does it.  Errors: ProvisionError.
+    """
+    run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log), Timings())
+    names = [node.name for node in lab.topology.nodes]
+    plans = run.plans(names, tree=lab.folder.tree)
+    run.apply(tuple(placing(tree=lab.folder.tree)), plans)
+    yield Placed(lab, plans, run)
+    run.apply((finish(),), plans)
+
+
+def read_plans(lab: Lab, *, progress: Progress, log: Path) -> Mapping[str, ProvisionPlan]:
+    """What `provision` would do on each node; nothing is done.  Errors: ProvisionError."""
+    run = _Run(reach(lab), lab.topology.lab, progress, RunLog(log), Timings())
+    return run.plans([node.name for node in lab.topology.nodes], tree=lab.folder.tree)
 
 
 def changed_files(lab: Lab) -> dict[str, tuple[str, ...]]:
@@ -85,6 +129,7 @@ class _Run:
     lab: str
     progress: Progress
     log: RunLog
+    timings: Timings
 
     def on_each(self, names: Iterable[str], do: Callable[[str], T]) -> dict[str, T]:
         """Run `do` on all nodes at once; a problem on any node ends the run after all are done."""
@@ -103,6 +148,13 @@ class _Run:
             raise ProvisionError(self.lab, problems, log=self.log.path)
         return {name: each for name, each in found.items() if not isinstance(each, NodeProblem)}
 
+    def plans(self, names: Iterable[str], *, tree: Path) -> dict[str, ProvisionPlan]:
+        """What to do on each node, from its rendered tree and its present state."""
+        manifests = self.on_each(
+            names, lambda name: load_manifest(tree / name / "manifest.json", node=name)
+        )
+        return self.on_each(manifests, lambda name: self.plan(manifests[name]))
+
     def plan(self, manifest: Manifest) -> ProvisionPlan:
         """What to do on one node."""
 
@@ -110,13 +162,14 @@ class _Run:
         answer = self.send(manifest.node, INSPECT, render_questions(manifest), logged=False)
         return make_plan(manifest, parse_facts(answer.sections, manifest=manifest))
 
-    def apply(self, phase: ProvisionPhase, plans: Mapping[str, ProvisionPlan]) -> None:
-        """Run one phase on all nodes that need it; returns when all of them are done."""
+    def apply(self, part: Sequence[ProvisionPhase], plans: Mapping[str, ProvisionPlan]) -> None:
+        """Run the phases of a part on all nodes that need them; returns when all are done."""
 
         def one(node: str) -> None:
-            data = phase.data(plans[node])
-            if data is not None:
-                self.send(node, phase.step, data)
+            for phase in part:
+                data = phase.data(plans[node])
+                if data is not None:
+                    self.send(node, phase.step, data)
 
         self.on_each(plans, one)
 
@@ -133,15 +186,16 @@ class _Run:
         self.log(node, step.name, "begins")
         began = time.monotonic()
         try:
-            answer = self.nodes.run(
-                node,
-                script(step.script),
-                sudo=True,
-                stdin=data,
-                seconds=step.seconds,
-                check=False,
-                on_line=on_line if logged else None,
-            )
+            with self.timings.step(step.name, node=node):
+                answer = self.nodes.run(
+                    node,
+                    script(step.script),
+                    sudo=True,
+                    stdin=data,
+                    seconds=step.seconds,
+                    check=False,
+                    on_line=on_line if logged else None,
+                )
         except UnreachableError as error:
             raise _lost(node, step, error.reason) from error
         except SlowNodeError as error:

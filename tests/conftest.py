@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import NoReturn
 
+import ifaddr  # noqa: F401  its first import starts ldconfig, in whatever test that happens
 import pytest
 
 pytest_plugins = [

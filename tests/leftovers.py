@@ -78,7 +78,17 @@ def clean(found: Found, *, root: Path = ROOT) -> None:
     if before.exists() and current_lab() != found.current:
         make_current(before)
     for name in found.stopped:
-        PROVIDERS[name].stop()
+        stop(name)
+
+
+def stop(name: str) -> None:
+    """Stop a daemon that the tests have started, unless somebody else uses it by now."""
+    daemon = PROVIDERS[name]
+    used = daemon.used() if daemon.runs() else ()
+    if used:
+        tell("bin/test", f"{name} is left running, for others use it: {', '.join(used)}")
+        return
+    daemon.stop()
 
 
 def remove(folder: Workdir) -> None:

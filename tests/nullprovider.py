@@ -36,6 +36,7 @@ class NullProvider:
     writes_hosts: bool = True
     network_first: bool = True
     parallel_up: bool = True
+    spreads: bool = False
     lacks: Mapping[Ability, str] = field(default_factory=dict)
     ssh_seconds: float = 1.0
     needs: tuple[Need, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from labctl.providers.docker.containers import NODE_OPTIONS
-from labctl.spec.hocon import MOST_CHARACTERS, MOST_SUBSTITUTIONS
+from labctl.spec.hocon import MOST_CHARACTERS, MOST_INCLUDES, MOST_QUOTED, MOST_SUBSTITUTIONS
 from labctl.topology.layout import resolve
 from labctl.topology.ports import declared_ports
 from labctl.topology.spec import Spec
@@ -60,4 +60,6 @@ def test_a_nodes_firewall_drops_by_default_and_forwards_nothing() -> None:
 
 def test_the_bounds_of_a_lab_conf() -> None:
     assert f"at most {MOST_CHARACTERS:,} characters" in PAGE
+    assert f"{MOST_QUOTED:,} of quoted text" in PAGE
     assert f"{MOST_SUBSTITUTIONS} substitutions" in PAGE
+    assert f"files only, {MOST_INCLUDES} deep" in PAGE

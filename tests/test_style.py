@@ -241,7 +241,12 @@ def test_links_of_the_pages_lead_somewhere() -> None:
     assert not broken
 
 
-LOCKS = ("requirements.lock", "requirements-browser.lock", "requirements-dev.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-browser.lock",
+    "requirements-dev.lock",
+    "requirements-scan.lock",
+)
 
 
 def locked(name: str) -> dict[str, str]:
@@ -263,6 +268,13 @@ def test_locks_hold_what_the_project_asks_for() -> None:
     assert extras["dev"] | extras["browser"] <= set(tests)
     assert extras["browser"] <= set(browser)
     assert runs.items() <= browser.items() <= tests.items()
+
+
+def test_the_scanners_lock_holds_what_is_asked_for() -> None:
+    """It stands apart: sslyze wants an older cryptography than labctl."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = {line.partition(">")[0] for line in groups["dependency-groups"]["scan"]}
+    assert asked == {"sslyze", "ssh-audit"} <= set(locked("requirements-scan.lock"))
 
 
 @pytest.mark.parametrize("name", LOCKS)

@@ -114,6 +114,7 @@ VERBS = {
         "nodes", "Open a shell on a node, or make other programs know the nodes.", VerbGroup.LOOK
     ),
     "exec": Verb("nodes", "Run a command on a node.", VerbGroup.LOOK),
+    "secrets": Verb("secrets", "Show which secrets the lab has, and replace them.", VerbGroup.RUN),
     "rebuild": Verb("rebuild", "Make nodes anew from their images.", VerbGroup.RUN),
     "class": Verb("classroom", "Do exercises on the lab, which check themselves.", VerbGroup.TEACH),
     "halt": Verb("stop", "Stop the lab's machines.", VerbGroup.RUN),

@@ -24,6 +24,8 @@ from labctl.gate.timing import Summary, Timing
 from labctl.graph.facts import GraphFacts
 from labctl.lab.deployment import Deployment
 from labctl.lab.plan import UpPlan
+from labctl.lab.rotation import Rotation
+from labctl.lab.secretuses import SecretFacts
 from labctl.live.model import Snapshot
 from labctl.report.blip import BlipRecord
 from labctl.report.drill import DrillRecord
@@ -239,6 +241,9 @@ PRINTED: Mapping[str, Printed] = {
     "class-score": Printed("class score --json", _list(ScoreRecord)),
     "bundle-write": Printed("bundle write DIR --json", _whole(told.BundleTold)),
     "bundle-verify": Printed("bundle verify DIR --json", _whole(told.BundleVerifiedTold)),
+    "secrets-list": Printed("secrets list --json", _list(SecretFacts)),
+    "secrets-rotate": Printed("secrets rotate --json", _whole(Rotation)),
+    "secrets-rotate-plan": Printed("secrets rotate --dry-run --json", _list(SecretFacts)),
     "images-list": Printed("images list --json", _list(told.ImageTold)),
     "images-show": Printed("images show IMAGE --json", _image),
     "images-verify": Printed("images verify --json", _problems),

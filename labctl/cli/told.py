@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from labctl.core.critical import PathStep
 from labctl.core.plain import to_plain
 from labctl.training.checks.checked import Checked
 
@@ -23,11 +24,15 @@ def tell(value: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class UpTold:
-    """A lab that is up: seconds by phase, and those that were expected, if any were."""
+    """A lab that is up: seconds by phase, and those that were expected, if any were.
+
+    `path` are the steps that held up the end, in order.
+    """
 
     lab: str
     ready: bool
     seconds: Mapping[str, float]
+    path: tuple[PathStep, ...]
     expected: Mapping[str, float] | None
     stand_ins: tuple[str, ...]
 

@@ -11,8 +11,10 @@ import click
 from labctl.cli.common import json_option, lab_option, progress_shown, summary_line
 from labctl.cli.flags import key_options
 from labctl.cli.told import UpTold, tell
+from labctl.core.critical import critical_path
 from labctl.core.errors import UsageError
 from labctl.core.exits import ExitCode
+from labctl.core.progress import Timings
 from labctl.images.packages import PackageOrigin
 from labctl.images.plan import Installed
 from labctl.lab.current import current_lab
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 MOST_LABS = 99
+WORTH_TELLING = 0.05
+"""The part of the whole time that a step of the critical path must have taken."""
 
 
 def spec_options(function: F) -> F:
@@ -164,9 +168,16 @@ def _told(brought: Brought) -> UpTold:
         lab=brought.lab.topology.lab,
         ready=True,
         seconds=brought.timings.seconds,
+        path=critical_path(brought.timings),
         expected=expected.phases if expected is not None else None,
         stand_ins=tuple(name for name, item in brought.packages.items() if item.stand_in),
     )
+
+
+def _path(timings: Timings) -> str:
+    """The steps that held up the end, in order, without those that hardly did."""
+    steps = critical_path(timings)
+    return ", ".join(str(it) for it in steps if it.seconds >= WORTH_TELLING * timings.total)
 
 
 def _print(brought: Brought) -> None:
@@ -182,6 +193,7 @@ def _print(brought: Brought) -> None:
     rows = {
         "phases": str(timings),
         "slowest": slowest_phase(timings.seconds, brought.expected),
+        "path": _path(timings),
         "packages": describe(brought.packages),
         "web": f"https://{topology.domain}/ at {topology.jms.address}, CA {ca}",
         "next": "labctl status | labctl verify | labctl ssh jms | labctl destroy",

@@ -1,12 +1,14 @@
-"""A program that runs, whose output is read as bytes while it comes."""
+"""A program that runs: its output is read as bytes while it comes, its input written so."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from select import select
 
-from labctl.core.process import end, start_bytes
+from labctl.core.process import ProcessError, end, start_bytes
 from labctl.core.waiting import Deadline, wait_until
 
 LOOK_EVERY = 0.05
@@ -21,6 +23,25 @@ class Flow:
     def read(self, size: int) -> bytes:
         """So many bytes; fewer if the output ends before."""
         return self._child.stdout.read(size) if self._child.stdout is not None else b""
+
+    def write(self, data: bytes, *, seconds: float) -> None:
+        """Give the program input.
+
+        Errors: ProcessError if it does not take all of it within so many seconds, or has ended.
+        """
+        assert self._child.stdin is not None
+        file, deadline, rest = self._child.stdin.fileno(), Deadline.after(seconds), memoryview(data)
+        # A program that hangs must not hang its caller, so the pipe is never waited for by itself.
+        os.set_blocking(file, False)
+        while rest:
+            if not select([], [file], [], deadline.left)[1]:
+                raise ProcessError(f"A program did not take its input within {seconds:.0f} s.")
+            try:
+                rest = rest[os.write(file, rest) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise ProcessError("A program has ended before its input did.") from error
 
     def finish(self) -> None:
         """Close the program's input, which tells it to end."""

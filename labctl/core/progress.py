@@ -26,19 +26,51 @@ def silent(phase: str, message: str, *, node: str | None = None) -> None:
     """A Progress that does nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """A part of a phase: on a node, or on this machine if `node` is None.
+
+    `began` and `ended` are seconds of the monotonic clock.
+    """
+
+    phase: str
+    what: str
+    node: str | None
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.began
+
+
 @dataclass(slots=True)
 class Timings:
-    """Seconds per phase, in order."""
+    """Seconds per phase, in order, and the steps of which the phases consist.
+
+    Steps of several nodes may be noted at the same time, by several threads.
+    """
 
     seconds: dict[str, float] = field(default_factory=dict)
+    steps: list[StepTime] = field(default_factory=list)
+    _phase: str = ""
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        start = time.monotonic()
+        start, self._phase = time.monotonic(), name
         try:
             yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+
+    @contextmanager
+    def step(self, what: str, *, node: str | None = None) -> Iterator[None]:
+        """A step of the present phase; it is noted however it ends."""
+        start, phase = time.monotonic(), self._phase
+        try:
+            yield
+        finally:
+            self.steps.append(StepTime(phase, what, node, start, time.monotonic()))
 
     @property
     def total(self) -> float:

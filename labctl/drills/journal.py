@@ -51,7 +51,7 @@ class Journal:
     """The undos that are due, in memory and on disk alike."""
 
     def __init__(self, workdir: Workdir, *, what: str) -> None:
-        self._path = journal_path(workdir)
+        self._path = workdir.drill_file
         self._what = what
         self.entries: list[UndoEntry] = []
 
@@ -97,7 +97,7 @@ class Journal:
 
 
 def journal_path(workdir: Workdir) -> Path:
-    return workdir.path / "drill.json"
+    return workdir.drill_file
 
 
 def load_journal(workdir: Workdir) -> Journal | None:
@@ -105,7 +105,7 @@ def load_journal(workdir: Workdir) -> Journal | None:
 
     A file that cannot be read is an error (StateError): what it held may still be broken.
     """
-    path = journal_path(workdir)
+    path = workdir.drill_file
     if not path.exists():
         return None
     return Journal.of(workdir, load_state(path, JOURNAL))
@@ -114,7 +114,7 @@ def load_journal(workdir: Workdir) -> Journal | None:
 def forget_journal(workdir: Workdir) -> None:
     """Nothing is left to undo, because the nodes are gone: remove the file, or whatever has its
     name."""
-    path = journal_path(workdir)
+    path = workdir.drill_file
     if path.is_dir():
         shutil.rmtree(path)
     path.unlink(missing_ok=True)

@@ -134,7 +134,7 @@ class TriedPackage:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class PlayedScenario:
     """A scenario that was played, and the acceptance tests that followed it (None: none did).
 
     `load` is what others used of the processors before it."""
@@ -177,8 +177,8 @@ class Side:
     trouble: Trouble | None = None
     not_tried: Mapping[str, str] = field(default_factory=dict)
     tried: tuple[TriedPackage, ...] | None = None
-    installs: tuple[Trial, ...] | None = None
-    upgrades: tuple[Trial, ...] | None = None
+    installs: tuple[PlayedScenario, ...] | None = None
+    upgrades: tuple[PlayedScenario, ...] | None = None
     cached: str = ""
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from labctl.gate.model import CaseOutcome, GateCase, GateFinding, Severity, Side, Trial, TriedIn
+from labctl.gate.model import (
+    CaseOutcome,
+    GateCase,
+    GateFinding,
+    PlayedScenario,
+    Severity,
+    Side,
+    TriedIn,
+)
 from labctl.upgrade.model import Action, InstallStep, Observation, Symptom
 
 PACKAGES, UPGRADE = "packages", "upgrade"
@@ -91,7 +99,7 @@ def of_baseline(side: Side) -> frozenset[Key]:
 
 
 def _of_trials(
-    area: str, trials: Sequence[Trial], *, known: frozenset[Key]
+    area: str, trials: Sequence[PlayedScenario], *, known: frozenset[Key]
 ) -> Iterator[GateFinding]:
     """Each finding once; what the baseline has too does not fail the candidate."""
     told: set[tuple[Key, Severity]] = set()
@@ -111,7 +119,7 @@ def _of_trials(
                 yield GateFinding(area, f"{who}{seen.subject}", severity, text)
 
 
-def _severity(area: str, trial: Trial, step: InstallStep, seen: Observation) -> Severity:
+def _severity(area: str, trial: PlayedScenario, step: InstallStep, seen: Observation) -> Severity:
     severity = severity_of(seen.symptom)
     if seen.ours:
         return Severity.INFO
@@ -129,7 +137,7 @@ def _severity(area: str, trial: Trial, step: InstallStep, seen: Observation) -> 
     return severity
 
 
-def _disturbed(trial: Trial) -> bool:
+def _disturbed(trial: PlayedScenario) -> bool:
     return trial.load is not None and trial.load.disturbed
 
 

@@ -16,7 +16,7 @@ from labctl.core.errors import LabError
 from labctl.core.progress import Progress
 from labctl.gate.job import Found, SideJob
 from labctl.gate.load import measure_load, take_sample
-from labctl.gate.model import Side, Trial, TriedIn, TriedPackage
+from labctl.gate.model import PlayedScenario, Side, TriedIn, TriedPackage
 from labctl.gate.symptoms import PACKAGES
 from labctl.images.debian import load_mirror, load_release
 from labctl.images.make import CACHE
@@ -54,7 +54,7 @@ def try_set(job: SideJob, found: Found, *, progress: Progress) -> None:
     except LabError as error:
         found.not_tried[PACKAGES] = error.message.partition("\n")[0]
         return
-    trials: list[Trial] = []
+    trials: list[PlayedScenario] = []
     reason = ""
     try:
         with tempfile.TemporaryDirectory(prefix="labctl-larder-", dir=CACHE) as scratch:
@@ -74,14 +74,14 @@ def _try(
     *,
     also: Sequence[str],
     progress: Progress,
-) -> Trial:
+) -> PlayedScenario:
     spec = machine_spec(job.spec, lab=f"{job.spec.lab}-bare")
     before = take_sample()
     # The machine is gone when the load could be measured: the load average from before counts.
     load = measure_load(before, before, nodes=())
     with bare_machine(spec, progress=progress) as machine:
         scenario = try_packages(machine, larder, names, also=also, progress=progress)
-    return Trial(excuse(scenario, larder.packages), load=load)
+    return PlayedScenario(excuse(scenario, larder.packages), load=load)
 
 
 def excuse(scenario: Scenario, packages: PackageSet) -> Scenario:
@@ -103,7 +103,7 @@ def excuse(scenario: Scenario, packages: PackageSet) -> Scenario:
 
 
 def list_tried(
-    packages: PackageSet, side: Side, trials: Sequence[Trial], *, why: str = ""
+    packages: PackageSet, side: Side, trials: Sequence[PlayedScenario], *, why: str = ""
 ) -> tuple[TriedPackage, ...]:
     """Every package of the set, and Jitsi's that it lacks, with where each was tried.
 

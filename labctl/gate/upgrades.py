@@ -17,7 +17,7 @@ from labctl.core.progress import Progress
 from labctl.gate import parts
 from labctl.gate.job import Found, SideJob
 from labctl.gate.load import measure_load, take_sample
-from labctl.gate.model import GateCase, Trial
+from labctl.gate.model import GateCase, PlayedScenario
 from labctl.gate.symptoms import UPGRADE
 from labctl.gate.tried import open_larder
 from labctl.images.make import CACHE
@@ -45,7 +45,7 @@ def try_upgrades(
 
     An error of this machine is said as the reason why one was not tried.
     """
-    trials: list[Trial] = []
+    trials: list[PlayedScenario] = []
     reasons: list[str] = []
     try:
         with tempfile.TemporaryDirectory(prefix="labctl-larder-", dir=CACHE) as scratch:
@@ -77,36 +77,38 @@ def own_names(old: Larder, new: Larder) -> tuple[str, ...]:
 
 def _own(
     baseline: SideJob, candidate: SideJob, old: Larder, new: Larder, progress: Progress
-) -> list[Trial]:
+) -> list[PlayedScenario]:
     spec = machine_spec(baseline.spec, lab=f"{LAB}-bare")
     load = measure_load(take_sample(), take_sample(), nodes=())
     with bare_machine(spec, progress=progress) as machine:
         scenario = upgrade_own(machine, old, new, own_names(old, new), progress=progress)
-    return [Trial(scenario, load=load)]
+    return [PlayedScenario(scenario, load=load)]
 
 
 def _node_by_node(
     baseline: SideJob, candidate: SideJob, old: Larder, new: Larder, progress: Progress
-) -> list[Trial]:
+) -> list[PlayedScenario]:
     load = measure_load(take_sample(), take_sample(), nodes=())
     with _lab_of(baseline, progress=progress) as lab:
         with open_call(lab) as call:
             scenario = Rollout(lab, new, call, progress).node_by_node()
-        return [Trial(scenario, _suite(lab, candidate, scenario, progress=progress), load)]
+        return [PlayedScenario(scenario, _suite(lab, candidate, scenario, progress=progress), load)]
 
 
 def _at_once(
     baseline: SideJob, candidate: SideJob, old: Larder, new: Larder, progress: Progress
-) -> list[Trial]:
+) -> list[PlayedScenario]:
     load = measure_load(take_sample(), take_sample(), nodes=())
     with _lab_of(baseline, progress=progress) as lab:
         with open_call(lab) as call:
             scenario = Rollout(lab, new, call, progress).at_once()
-        trials = [Trial(scenario, _suite(lab, candidate, scenario, progress=progress), load)]
+        trials = [
+            PlayedScenario(scenario, _suite(lab, candidate, scenario, progress=progress), load)
+        ]
         if scenario.ended is None:
             with open_call(lab) as call:
                 back = Rollout(lab, old, call, progress, Action.DOWNGRADE).at_once()
-            trials.append(Trial(back, load=load))
+            trials.append(PlayedScenario(back, load=load))
         return trials
 
 

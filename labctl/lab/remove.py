@@ -7,7 +7,6 @@ import shutil
 from labctl.core.errors import LabError
 from labctl.core.progress import Progress
 from labctl.core.state import StateError
-from labctl.drills.journal import forget_journal
 from labctl.lab.current import forget_current
 from labctl.providers.leftovers import remove_leftovers
 from labctl.providers.vagrant import VagrantMachines
@@ -26,8 +25,12 @@ def tear_down(folder: Workdir, *, progress: Progress, forget: bool) -> bool:
         known = remove_leftovers(folder, progress=progress) or known
     else:
         VagrantMachines(lab).destroy(progress=progress)
-    # What an interrupted drill left has gone with the nodes.
-    forget_journal(folder)
+    if folder.drill_file.exists():
+        # Late: drills and all that they need would take a third of the time of a 'down'.
+        from labctl.drills.journal import forget_journal
+
+        # What an interrupted drill left has gone with the nodes.
+        forget_journal(folder)
     if forget:
         forget_current(folder)
         _remove_folder(folder)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from labctl.core.progress import Progress, silent
 from labctl.core.state import StateError
-from labctl.drills.journal import journal_path
 from labctl.providers.base import describe_kernel
 from labctl.providers.table import provider_of
 from labctl.providers.vagrant import RUNNING, VagrantMachines
@@ -46,7 +45,7 @@ def read_status(lab: Lab, *, progress: Progress = silent) -> Status:
         missing.append(Signal("media", False, wrong))
     facts, unusable = _machine_facts(lab)
     missing += unusable
-    if journal_path(lab.folder).exists():
+    if lab.folder.drill_file.exists():
         missing.append(
             Signal("drill", False, "one is running, or was interrupted: 'labctl up' undoes it")
         )

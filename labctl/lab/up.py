@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from threading import Thread
 from typing import Any
 
 from labctl.core.errors import LabError
 from labctl.core.progress import NOTICE, Progress, Timings
 from labctl.core.state import Flaw, StateError
-from labctl.drills.journal import undo_left
 from labctl.images.plan import Installed
 from labctl.lab.collect import collect_logs
 from labctl.lab.current import make_current
@@ -23,7 +23,6 @@ from labctl.lab.prepare import render_lab
 from labctl.lab.saved import save_spec, save_timings
 from labctl.providers.choice import refuse_change, resolve_provider
 from labctl.providers.vagrant import VagrantMachines
-from labctl.ready import wait_ready
 from labctl.topology.keys import AUTO_NETWORK
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
@@ -81,6 +80,7 @@ def bring_up(
     existing images, machines and files are used, and only what changed is restarted.  Errors:
     LabError of the phase that failed; its log is named."""
     timings = Timings()
+    Thread(target=_load_later, daemon=True).start()
     named = "provider" in data
     last = last_topology(workdir, progress=progress)
     spec = resolve_provider(spec, named=named, workdir=workdir, progress=progress)
@@ -109,20 +109,37 @@ def bring_up(
     if expected is not None:
         progress("expected", str(expected))
     with timings.phase("machines"):
-        VagrantMachines(lab).up(progress=progress)
+        VagrantMachines(lab, timings=timings).up(progress=progress)
         # Its patience is known only now: the machines' own.
         lab = Lab.load(workdir)
-        undo_left(lab, progress=progress)
+        if workdir.drill_file.exists():
+            from labctl.drills.journal import undo_left
+
+            undo_left(lab, progress=progress)
     with logs_on_failure(lab, progress=progress):
         with timings.phase("provision"):
             log = workdir.logs / "provision.log"
-            outcome = provision(lab, progress=progress, log=log)
+            outcome = provision(lab, progress=progress, log=log, timings=timings)
         with timings.phase("ready"):
-            wait_ready(lab, seconds=READY_SECONDS, progress=progress)
+            from labctl.lab.rotation import settle_rotation
+            from labctl.ready import wait_ready
+
+            wait_ready(lab, seconds=READY_SECONDS, progress=progress, timings=timings)
+            settle_rotation(lab, progress=progress)
     save_timings(workdir, timings)
     if made_anew:
         note_duration(shape, timings)
     return Brought(lab, packages, outcome, timings, expected)
+
+
+def _load_later() -> None:
+    """Import what is needed when the nodes run: nearly half of all that `up` imports.
+
+    Until then labctl mostly waits for other programs, so this costs no time.
+    """
+    import labctl.crowd.media.placed
+    import labctl.crowd.media.waits
+    import labctl.ready  # noqa: F401
 
 
 def last_topology(workdir: Workdir, *, progress: Progress) -> Topology | None:

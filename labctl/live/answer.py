@@ -11,6 +11,7 @@ from typing import Any
 
 from labctl.live.loglines import parse_lines
 from labctl.live.model import Traffic
+from labctl.live.question import LARGE_ROOM
 from labctl.node import jicofo
 from labctl.node.sections import Sections
 from labctl.ready.probe import NodeState, parse_probe
@@ -87,20 +88,34 @@ def parse_answer(sections: Sections, *, node: str, before: NodeAnswer | None) ->
             failed_modules=kept.failed_modules,
         )
     lines, offsets = parse_lines(sections, node=node)
+    rooms = jicofo.parse_rooms(sections.text("debug"))
     return NodeAnswer(
         state=state,
         bridge=parse_metrics(sections.text("metrics")),
         clients=dict(_pairs(sections.lines("clients"))),
         links=_count(_PID.findall(sections.text("links"))),
         processes={name: pid for name, block in units.items() if (pid := _pid(block))},
-        rooms=jicofo.parse_rooms(sections.text("debug")),
+        rooms=rooms,
         people={
-            room: jicofo.parse_people("\n".join(text))
-            for room, text in sections.family("room").items()
+            **_kept_people(sections, rooms, before),
+            **{
+                room: jicofo.parse_people("\n".join(text))
+                for room, text in sections.family("room").items()
+            },
         },
         lines=tuple(lines),
         offsets=offsets,
     )
+
+
+def _kept_people(
+    sections: Sections, rooms: Mapping[str, int], before: NodeAnswer | None
+) -> dict[str, jicofo.Conference]:
+    """Who was in the large conferences, which are not asked for every time."""
+    if before is None or "slow" in sections:
+        return {}
+    kept = before.people.items()
+    return {room: told for room, told in kept if rooms.get(room, 0) >= LARGE_ROOM}
 
 
 def parse_metrics(text: str) -> BridgeFigures | None:

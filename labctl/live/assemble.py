@@ -17,9 +17,11 @@ from labctl.live.model import (
     LiveVNode,
     NodeMood,
     Person,
+    Present,
     Snapshot,
     Totals,
 )
+from labctl.live.placed import on_bridges, on_vnodes
 from labctl.live.poll import Heard
 from labctl.node.jicofo import Conference
 from labctl.ready.probe import NodeState
@@ -36,6 +38,7 @@ MOST_PEOPLE = 200
 """People of one conference that are listed."""
 MOST_LINES = 200
 NO_ANSWER = NodeAnswer()
+NOBODY = Present()
 JICOFOS = ("bridges", "vnodes")
 """The signals that only Jicofo gives: nothing is said of them while the JMS does not answer."""
 
@@ -179,7 +182,8 @@ def _bridges(
     moods: Mapping[str, NodeMood],
     media: MediaRecord,
 ) -> Iterator[LiveBridge]:
-    seen = _answer(heard[topology.jms.name]).state.bridges
+    jms = _answer(heard[topology.jms.name])
+    seen, present = jms.state.bridges, on_bridges(jms.people)
     for node in topology.nodes:
         if node.bridge is None:
             continue
@@ -200,13 +204,15 @@ def _bridges(
             visitors=own.visitors,
             traffic=own.traffic,
             media=media.of(node.bridge),
+            present=present.get(node.bridge, NOBODY),
         )
 
 
 def _vnodes(
     topology: Topology, heard: Mapping[str, Heard], moods: Mapping[str, NodeMood]
 ) -> Iterator[LiveVNode]:
-    registered = _answer(heard[topology.jms.name]).state.connections
+    jms = _answer(heard[topology.jms.name])
+    registered, present = jms.state.connections, on_vnodes(jms.people)
     for vnode, node in topology.vnode_nodes():
         known = heard[node.name].answer is not None
         answer = _answer(heard[node.name])
@@ -222,6 +228,7 @@ def _vnodes(
             clients=answer.clients.get(vnode.http_port, 0) if known else None,
             s2s_in=answer.clients.get(vnode.s2s_port, 0) if known else None,
             s2s_out=answer.links.get(process, 0) if known else None,
+            present=present.get(vnode.name, NOBODY),
         )
 
 
@@ -236,12 +243,16 @@ def _conference(room: str, count: int, told: Conference) -> LiveConference:
     for nick in told.places.values():
         bridges[nick] = bridges.get(nick, 0) + 1
     ids = sorted(told.places, key=lambda id: (told.places[id], id))
+    people = (
+        Person(id, told.places[id], id in told.visiting, told.vnodes.get(id, ""))
+        for id in ids[:MOST_PEOPLE]
+    )
     return LiveConference(
         room=room,
         participants=count,
         visitors=told.visitors if told.visitors is not None else len(told.visiting),
         bridges=dict(sorted(bridges.items())),
-        people=tuple(Person(id, told.places[id], id in told.visiting) for id in ids[:MOST_PEOPLE]),
+        people=tuple(people),
         left_out=max(0, len(ids) - MOST_PEOPLE),
     )
 

@@ -57,6 +57,25 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """People of one conference, by their endpoints' ids."""
+
+    room: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Who is on a bridge or a vnode, as Jicofo says: the first of them, and how many are left out.
+
+    The people of small conferences are missing in a lab that has many conferences.
+    """
+
+    groups: tuple[Group, ...] = ()
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LiveBridge:
     """A bridge as Jicofo sees it, and what it says about itself; None for what is not known.
 
@@ -78,6 +97,7 @@ class LiveBridge:
     traffic: Traffic | None = None
     media: BridgeRecord = NEVER
     """When media was last seen to pass, by 'up', 'verify' or a drill."""
+    present: Present = Present()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +118,21 @@ class LiveVNode:
     clients: int | None = None
     s2s_in: int | None = None
     s2s_out: int | None = None
+    present: Present = Present()
+    """The visitors whom Jicofo has invited to a bridge; all others are in `clients` only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A participant by its endpoint's id, on a bridge (empty: on none yet)."""
+    """A participant by its endpoint's id, on a bridge (empty: on none yet).
+
+    `vnode` is that of a visitor; empty for others, and as long as Jicofo has not invited it.
+    """
 
     id: str
     bridge: str = ""
     visitor: bool = False
+    vnode: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from labctl.core.errors import LabError
 from labctl.core.process import end_running
 from labctl.core.waiting import Deadline
 from labctl.live.answer import NodeAnswer, parse_answer
-from labctl.live.question import MOST_ROOMS, Ask, render_question
+from labctl.live.question import LARGE_ROOM, MOST_ROOMS, Ask, render_question
 from labctl.node.reach import reach
 from labctl.node.seam import SlowNodeError, UnreachableError, on_all
 from labctl.report.lines import LogLine
@@ -64,11 +64,12 @@ class _Follower:
         """Ask once.  A node that does not answer is noted, not raised."""
         last = self.heard
         before = last.answer
+        slow = before is None or bool(last.error) or last.tries % SLOW_EVERY == 0
         ask = Ask(
             now=time.time(),
-            slow=before is None or bool(last.error) or last.tries % SLOW_EVERY == 0,
+            slow=slow,
             offsets={} if before is None else before.offsets,
-            rooms=() if before is None else _largest(before),
+            rooms=() if before is None else _rooms_to_ask(before, slow=slow),
         )
         script = render_question(self.node, ask, patience=self.lab.patience)
         try:
@@ -96,10 +97,14 @@ class _Follower:
         self.heard = replace(self.heard, error=why, tries=self.heard.tries + 1)
 
 
-def _largest(answer: NodeAnswer) -> tuple[str, ...]:
-    """The largest conferences of the last answer."""
-    rooms = sorted(answer.rooms, key=lambda room: (-answer.rooms[room], room))
-    return tuple(rooms[:MOST_ROOMS])
+def _rooms_to_ask(answer: NodeAnswer, *, slow: bool) -> tuple[str, ...]:
+    """The largest conferences of the last answer; of known ones those that are cheap to ask for."""
+    rooms = sorted(answer.rooms, key=lambda room: (-answer.rooms[room], room))[:MOST_ROOMS]
+    if slow:
+        return tuple(rooms)
+    return tuple(
+        room for room in rooms if answer.rooms[room] < LARGE_ROOM or room not in answer.people
+    )
 
 
 class Poller:

@@ -22,6 +22,9 @@ from labctl.topology.units import PortOrigin
 REST_SECONDS = 3.0
 MOST_ROOMS = 12
 """Conferences of which every participant is asked for, the largest first."""
+LARGE_ROOM = 200
+"""Participants from which on a conference is asked only now and then: of 2,000 it takes Jicofo a
+megabyte to tell."""
 MOST_NEW_BYTES = 65536
 """What is read of a log that has grown since the last time; the rest is skipped."""
 FIRST_LINES = 400

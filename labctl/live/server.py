@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from labctl import __version__
 from labctl.core.errors import LabError
-from labctl.live.guard import HEADERS, Listen, refusal
+from labctl.core.webpage import HEADERS
+from labctl.live.guard import Listen, refusal
 from labctl.live.site import Body, Site
 
 MOST_CONNECTIONS = 64

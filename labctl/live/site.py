@@ -49,12 +49,17 @@ class Site:
         folder: Workdir,
         *,
         secrets: frozenset[str] | None = frozenset(),
+        hidden: frozenset[str] = frozenset(),
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        """`secrets` are what the records must not show; None if they are not known."""
+        """`secrets` are what the records must not show; None if they are not known.
+
+        `hidden` are words that nothing may show.
+        """
         self._source = source
         self._folder = folder
         self._secrets = secrets
+        self._hidden = hidden
         self._poll = poll_seconds
         self._lock = threading.Lock()
         self._state = Body(JSON, b"")
@@ -72,15 +77,24 @@ class Site:
             case "/api/state":
                 return self._current_state()
             case "/api/records":
-                return _json(self._records())
+                return self._body(self._records())
             case _:
                 return self._files.get(path)
+
+    @property
+    def files(self) -> Mapping[str, Body]:
+        """What never changes, by path."""
+        return self._files
+
+    def records_mark(self) -> str:
+        """A text that changes when '/api/records' does."""
+        return records_mark(self._folder)
 
     def _current_state(self) -> Body:
         with self._lock:
             now = time.monotonic()
             if not self._made or now - self._made >= min(KEPT_SECONDS, self._poll):
-                self._state = _json(self._read_state())
+                self._state = self._body(self._read_state())
                 self._made = now
             return self._state
 
@@ -93,17 +107,21 @@ class Site:
                 **{f"vnode {it.name}": vnode_word(it) for it in snapshot.vnodes},
             },
             "samples": to_plain(self._source.samples()),
-            "records": records_mark(self._folder),
+            "records": self.records_mark(),
             "poll_seconds": self._poll,
         }
 
     def _records(self) -> dict[str, Any]:
         # The mark first: a file that changes meanwhile is read again the next time.
-        mark = records_mark(self._folder)
+        mark = self.records_mark()
         if self._secrets is None:
             return {"mark": mark, **render_records(Records(problems=(NO_SECRETS,)))}
         found = render_records(load_records(self._folder))
         return {"mark": mark, **redact(found, secrets=self._secrets)}
+
+    def _body(self, data: Mapping[str, Any]) -> Body:
+        told = redact(data, secrets=self._hidden) if self._hidden else data
+        return Body(JSON, json.dumps(told, separators=(",", ":")).encode())
 
 
 def render_records(records: Records) -> dict[str, Any]:
@@ -131,7 +149,3 @@ def _drill(record: DrillRecord) -> dict[str, Any]:
         "people": [person.name for person in record.people],
         "timeline": to_plain(record.timeline),
     }
-
-
-def _json(data: Mapping[str, Any]) -> Body:
-    return Body(JSON, json.dumps(data, separators=(",", ":")).encode())

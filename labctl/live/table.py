@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from labctl.live.model import LiveBridge, LiveNode, LiveVNode, NodeMood, Snapshot
+from labctl.live.model import LiveBridge, LiveNode, LiveVNode, NodeMood, Present, Snapshot
+
+MOST_NAMED = 3
+"""People who are named in a row of a table."""
 
 
 class Tone(StrEnum):
@@ -52,12 +55,12 @@ def tables(snapshot: Snapshot) -> tuple[Table, ...]:
         Table("Nodes", ("node", "state", "units", "address"), tuple(map(_node, snapshot.nodes))),
         Table(
             "Bridges",
-            ("bridge", "state", "stress", "conf", "people", "in", "out"),
+            ("bridge", "state", "stress", "conf", "people", "in", "out", "who"),
             tuple(map(_bridge, snapshot.bridges)),
         ),
     ]
     if snapshot.vnodes:
-        columns = ("vnode", "state", "clients", "s2s in/out", "node")
+        columns = ("vnode", "state", "clients", "s2s in/out", "node", "who")
         found.append(Table("Vnodes", columns, tuple(map(_vnode, snapshot.vnodes))))
     found.append(
         Table(
@@ -102,6 +105,7 @@ def _bridge(bridge: LiveBridge) -> Row:
             count_word(bridge.endpoints),
             rate_word(traffic.bits_in) if traffic else "-",
             rate_word(traffic.bits_out) if traffic else "-",
+            present_word(bridge.present),
         ),
         tone,
         bridge.node,
@@ -133,7 +137,8 @@ def _vnode(vnode: LiveVNode) -> Row:
     bad = not (vnode.active and vnode.registered)
     tone = Tone.BAD if bad else Tone.OLD if vnode.stale else Tone.PLAIN
     links = f"{count_word(vnode.s2s_in)}/{count_word(vnode.s2s_out)}"
-    cells = (vnode.name, word, count_word(vnode.clients), links, vnode.node)
+    who = present_word(vnode.present)
+    cells = (vnode.name, word, count_word(vnode.clients), links, vnode.node, who)
     return Row(vnode.name, cells, tone, vnode.node)
 
 
@@ -145,6 +150,14 @@ def vnode_word(vnode: LiveVNode) -> str:
     if vnode.stale:
         words.append("stale")
     return ", ".join(words) or "registered"
+
+
+def present_word(present: Present) -> str:
+    """The first people who are somewhere, and how many more are."""
+    ids = [id for group in present.groups for id in group.ids]
+    more = len(ids) - MOST_NAMED + present.left_out
+    named = ", ".join(ids[:MOST_NAMED])
+    return f"{named}, {more} more" if more > 0 else named or "-"
 
 
 def _conferences(snapshot: Snapshot) -> Iterator[Row]:

@@ -17,6 +17,7 @@ from labctl.core.waiting import Patience
 from labctl.node.reach import reach
 from labctl.node.script import ShellScript
 from labctl.topology.lab import Lab
+from labctl.topology.model import VNODE_DOMAIN
 from labctl.topology.roles import JICOFO
 
 [PORT] = JICOFO.waited_ports
@@ -93,6 +94,8 @@ class Conference:
     """Endpoint to the nick of its bridge."""
     visiting: frozenset[str] = frozenset()
     """The endpoints of visitors."""
+    vnodes: Mapping[str, str] = field(default_factory=dict)
+    """Endpoint to the name of its vnode, for visitors that have been invited to a bridge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,7 @@ def parse_people(text: str) -> Conference:
     data = _object(text) or {}
     colibri = _part(data, "colibri_session_manager")
     sessions = _part(colibri, "sessions")
-    # The original says who is a visitor below the bridges, the stand-in below Jicofo's own people.
-    told = (_part(data, "participants"), _part(colibri, "participants"))
+    invited, placed = _part(data, "participants"), _part(colibri, "participants")
     return Conference(
         count=_number(data.get("participant_count")),
         visitors=_number(data.get("visitor_count")),
@@ -178,10 +180,20 @@ def parse_people(text: str) -> Conference:
             for id in _part(sessions, nick).get("participants") or ()
             if isinstance(id, str)
         },
-        visiting=frozenset(
-            id for people in told for id in people if _part(people, id).get("visitor") is True
-        ),
+        visiting=frozenset(id for id in placed if _part(placed, id).get("visitor") is True),
+        vnodes={id: vnode for id in invited if (vnode := _vnode_of(_part(invited, id)))},
     )
+
+
+def _vnode_of(participant: Mapping[str, Any]) -> str:
+    """The vnode in whose room a participant is; empty for the main room, or before the invitation.
+
+    Jicofo says no more of it than the address to which it sends Jingle.
+    """
+    address = _word(_part(participant, "jingle_session").get("remoteJid")) or ""
+    host = address.partition("/")[0].rpartition("@")[2]
+    vnode = host.removesuffix(f".{VNODE_DOMAIN}")
+    return "" if vnode == host else vnode.rpartition(".")[2]
 
 
 def parse_conference(text: str) -> dict[str, BridgeSession]:

@@ -95,6 +95,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def spreads(self) -> bool:
+        """Whether a lab's nodes may be on several machines (`hosts`)."""
+        ...
+
+    @property
     def lacks(self) -> Mapping[Ability, str]:
         """The abilities that nodes do not have, each with the reason."""
         ...
@@ -214,7 +219,7 @@ def in_one_run(nodes: Sequence[Node]) -> Sequence[tuple[Mapping[str, str], Seque
 
 
 def no_hosts(hosts: Sequence[str]) -> list[Check]:
-    """`Provider.check_hosts` where labs are on one machine: `labctl.spec` refuses `hosts`."""
+    """`Provider.check_hosts` where labs are on one machine: `resolve_provider` refuses it."""
     return []
 
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from labctl.core.errors import LabError
-from labctl.core.progress import Progress, silent
+from labctl.core.progress import Progress, Timings, silent
 from labctl.core.waiting import Deadline, wait_until
 from labctl.host.network import prove_local, wait_local
 from labctl.node.keys import ensure_keys
@@ -73,10 +73,14 @@ class Machines(Protocol):
 
 
 class VagrantMachines:
-    """The machines of one lab, run by Vagrant; see `Machines` for the verbs."""
+    """The machines of one lab, run by Vagrant; see `Machines` for the verbs.
 
-    def __init__(self, lab: Lab, *, root: Path = ROOT) -> None:
+    What the steps of `up` take is noted in `timings`.
+    """
+
+    def __init__(self, lab: Lab, *, root: Path = ROOT, timings: Timings | None = None) -> None:
         self._lab = lab
+        self._timings = timings or Timings()
         self._root = root
         self._provider = provider_of(lab.topology.provider)
 
@@ -99,7 +103,8 @@ class VagrantMachines:
     ) -> None:
         wait_unlocked(self._lock, deadline=self._lab.patience.deadline(ORPHAN_SECONDS))
         ensure_keys(self._lab)
-        self._prepare(anew, progress)
+        with self._timings.step("the provider's preparation"):
+            self._prepare(anew, progress)
         self._lab.folder.save_machines(self._provider.vagrant_data(self._lab))
         # From here on it applies, also to the ssh configuration's time to connect.
         patience = self._lab.folder.load_patience()
@@ -115,7 +120,7 @@ class VagrantMachines:
             self._start(wanted, progress=progress)
         if not self._provider.network_first:
             wait_local(addresses, network, deadline=patience.deadline(NETWORK_SECONDS))
-        with self._consoles(wanted):
+        with self._consoles(wanted), self._timings.step("waiting for ssh"):
             seconds = self._provider.ssh_seconds
             wait_ssh(wanted, seconds=seconds, patience=patience, progress=progress)
 
@@ -171,7 +176,7 @@ class VagrantMachines:
         for env, some in self._provider.split(missing) if missing else ():
             # If the provider is named, Vagrant does not ask for the engine's version for each node.
             vagrant = self._vagrant(progress, env=env)
-            with self._consoles(some):
+            with self._consoles(some), self._timings.step("vagrant up"):
                 vagrant.up(pattern([node.name for node in some]), provider=self._provider.name)
 
     @contextmanager

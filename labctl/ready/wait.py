@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from labctl.core.errors import LabError
-from labctl.core.progress import Progress
+from labctl.core.progress import Progress, Timings
 from labctl.core.waiting import wait_until
 from labctl.crowd.media import MediaProblem
 from labctl.node.seam import on_all
@@ -69,14 +69,19 @@ def _late(lab: Lab, seconds: float) -> str:
     return f"Lab '{lab.topology.lab}' was not ready after {waited:.0f} s.  Not seen:"
 
 
-def wait_ready(lab: Lab, *, seconds: float, progress: Progress) -> None:
-    """Wait until the lab is media-ready.
+def wait_ready(
+    lab: Lab, *, seconds: float, progress: Progress, timings: Timings | None = None
+) -> None:
+    """Wait until the lab is media-ready; what the signals and the media took is in `timings`.
 
     The last signal is what people came for: two hear each other, and sound has passed through
     every bridge.  Errors: NotReadyError, with what was waited for and what was last seen.
     """
-    wait_signals(lab, seconds=seconds, progress=progress)
-    wait_media(lab, seconds=MEDIA_SECONDS, by="up", progress=progress)
+    timings = timings or Timings()
+    with timings.step("signals of all nodes"):
+        wait_signals(lab, seconds=seconds, progress=progress)
+    with timings.step("media through every bridge"):
+        wait_media(lab, seconds=MEDIA_SECONDS, by="up", progress=progress)
 
 
 def wait_media(lab: Lab, *, seconds: float, by: str, progress: Progress) -> None:

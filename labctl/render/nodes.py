@@ -81,7 +81,7 @@ def _unit(unit: UnitFacts, piece: Piece) -> Unit:
 def _trust(renderer: Renderer) -> Piece:
     """Every node trusts the lab's CA."""
     file = RenderedFile(CA_FILE, renderer.materials.ca)
-    return Piece(files=(file,), commands=(ChangeCommand("update-ca-certificates", (CA_FILE,)),))
+    return Piece(files=(file,), commands=(ChangeCommand(f"labctl-trust {CA_FILE}", (CA_FILE,)),))
 
 
 def _names(renderer: Renderer) -> Piece:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from labctl.core.webpage import HEADERS
 from labctl.render.prosody_data import data_file, render_roster
 from labctl.render.renderer import Piece, Renderer
 from labctl.render.secrets import HOST_USER
@@ -34,11 +35,22 @@ TURN_CONF = "/etc/turnserver.conf"
 VNODE_UNIT = f"/etc/systemd/system/{VNODE.template}"
 PROSODY_LIMITS = f"/etc/systemd/system/{PROSODY.name}.d/labctl.conf"
 PROSODY_DATA = "/var/lib/prosody"
-TENANT_HOSTS = "/usr/local/lib/prosody/modules/mod_tenant_hosts.lua"
+OWN_MODULES = tuple(
+    f"/usr/local/lib/prosody/modules/mod_{name}.lua" for name in ("tenant_hosts", "fresh_secrets")
+)
 VNODE_AUTH = f"auth.{VNODE_DOMAIN}"
 NGINX_METRICS_CONF = "/etc/nginx/conf.d/labctl-metrics.conf"
 PROMETHEUS_DIR = "/etc/prometheus"
+CLASS_PAGE = "/run/labctl-class"
+"""What nginx serves as /lab/ while it is there (`labctl.live.publish`)."""
 SITES = "/etc/nginx/sites-enabled"
+TLS12_SUITES = ":".join(
+    f"ECDHE-ECDSA-{cipher}"
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+)
+"""What Mozilla's 'intermediate' has of TLS 1.2 for keys of ECDSA, which the lab's are.
+
+Prosody has it by itself; TLS 1.3 has no suites that must be left out."""
 MEET = "/etc/jitsi/meet"
 
 
@@ -83,7 +95,9 @@ def _in_java(renderer: Renderer, unit: UnitFacts, config: RenderedFile) -> Piece
 def _turn(renderer: Renderer, _: UnitFacts) -> Piece:
     """coturn, with a certificate of its own that its user may read."""
     stem = "/etc/labctl/turnserver"
-    config = renderer.file(TURN_CONF, "jms/turnserver.conf.j2", group="turnserver", mode=0o640)
+    config = renderer.file(
+        TURN_CONF, "jms/turnserver.conf.j2", group="turnserver", mode=0o640, suites=TLS12_SUITES
+    )
     pair = renderer.pair(renderer.topology.domain, stem, group="turnserver")
     return Piece(files=(config, *pair), when=(TURN_CONF, f"{stem}.*"))
 
@@ -102,7 +116,7 @@ def _prosody(renderer: Renderer, unit: UnitFacts) -> Piece:
     files = (
         renderer.file(config, "jms/prosody.cfg.lua.j2", group="prosody", mode=0o640),
         renderer.file(PROSODY_LIMITS, "jms/prosody-limits.conf.j2"),
-        _tenant_hosts(renderer),
+        *_own_modules(renderer),
         *renderer.pair(domain, f"{certs}/{domain}", group="prosody"),
         *renderer.pair(auth, f"{certs}/{auth}", group="prosody"),
         renderer.account("focus", auth, data=PROSODY_DATA, salt="focus",
@@ -123,13 +137,15 @@ def _prosody(renderer: Renderer, unit: UnitFacts) -> Piece:
         folders=folders,
         # The list of modules is read only at start, so a reload is not enough.  Accounts are read
         # at every login and need nothing.  The roster is cached with focus's session.
-        when=(config, PROSODY_LIMITS, TENANT_HOSTS, f"{certs}/*", roster.path),
+        when=(config, PROSODY_LIMITS, *OWN_MODULES, f"{certs}/*", roster.path),
     )
 
 
-def _tenant_hosts(renderer: Renderer) -> RenderedFile:
-    """Our own module for every Prosody of the lab."""
-    return renderer.file(TENANT_HOSTS, "common/mod_tenant_hosts.lua.j2")
+def _own_modules(renderer: Renderer) -> tuple[RenderedFile, ...]:
+    """Our own modules for every Prosody of the lab."""
+    return tuple(
+        renderer.file(path, f"common/{path.rpartition('/')[2]}.j2") for path in OWN_MODULES
+    )
 
 
 def _nginx(renderer: Renderer, unit: UnitFacts) -> Piece:
@@ -137,8 +153,8 @@ def _nginx(renderer: Renderer, unit: UnitFacts) -> Piece:
     site, main = (config.path.format(domain=domain) for config in unit.configs)
     files = (
         *renderer.pair(domain, f"{MEET}/{domain}", group="root"),
-        renderer.file(main, "jms/nginx.conf.j2"),
-        renderer.file(site, "jms/nginx-site.conf.j2"),
+        renderer.file(main, "jms/nginx.conf.j2", suites=TLS12_SUITES),
+        renderer.file(site, "jms/nginx-site.conf.j2", class_page=CLASS_PAGE, headers=HEADERS),
         renderer.file(f"{MEET}/{domain}-config.js", "jms/config.js.j2"),
     )
     if renderer.topology.spec.monitoring:
@@ -180,7 +196,7 @@ def _vnode_files(renderer: Renderer, vnode: VNode, *, config: str) -> tuple[Rend
     template = "visitors/prosody.cfg.lua.j2"
     return (
         renderer.file(config, template, group="prosody", mode=0o640, vnode=vnode),
-        _tenant_hosts(renderer),
+        *_own_modules(renderer),
         *renderer.pair(vnode.domain, f"{certs}/{vnode.domain}", group="prosody"),
         renderer.account(
             "focus",

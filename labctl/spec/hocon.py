@@ -22,11 +22,18 @@ _PIECE = re.compile(
 )
 
 
-MOST_CHARACTERS = 4096
-"""The most that a file may hold besides comments: pyhocon reads about 10 in a millisecond."""
+MOST_CHARACTERS = 2048
+"""The most that a file may hold besides comments and quoted text: pyhocon reads about 4 of them in
+a millisecond at worst."""
+
+MOST_QUOTED = 16384
+"""The most that it may hold between quotes, which cost little."""
 
 MOST_SUBSTITUTIONS = 24
 """`${...}` in one file; each line of "b = ${a}${a}" doubles what the one before it has made."""
+
+MOST_INCLUDES = 8
+"""How deeply files may include each other: one that includes itself is told soon."""
 
 _TOO_DEEP = "is nested too deeply, or includes itself."
 
@@ -117,11 +124,13 @@ def _plain(value: Any) -> Any:
 
 def excess(text: str) -> str:
     """What a file has too much of to be read in a second; empty if it can be read."""
-    lines = (line.strip() for line in text.splitlines())
-    kept = [line for line in lines if line and not line.startswith(("#", "//"))]
-    if sum(map(len, kept)) > MOST_CHARACTERS:
-        return f"holds more than {MOST_CHARACTERS} characters besides comments"
-    if sum(line.count("${") for line in kept) > MOST_SUBSTITUTIONS:
+    quoted = sum(len(found[0]) for found in _PIECE.finditer(text) if found[0][0] == '"')
+    bare = _PIECE.sub(lambda found: found[0] if found["amount"] else "", text)
+    if sum(len(line.strip()) for line in bare.splitlines()) > MOST_CHARACTERS:
+        return f"holds more than {MOST_CHARACTERS} characters besides comments and quoted text"
+    if quoted > MOST_QUOTED:
+        return f"holds more than {MOST_QUOTED} characters of quoted text"
+    if bare.count("${") > MOST_SUBSTITUTIONS:
         return f"has more than {MOST_SUBSTITUTIONS} substitutions"
     return ""
 
@@ -156,6 +165,8 @@ def _tidy_reader() -> Iterator[Any]:
     from pyhocon.exceptions import ConfigException
 
     class TidyFactory(ConfigFactory):  # type: ignore[misc]
+        depth = 0
+
         @classmethod
         def parse_file(
             cls, filename: str, encoding: str = "utf-8", required: bool = True, **options: Any
@@ -164,7 +175,13 @@ def _tidy_reader() -> Iterator[Any]:
             if not required and not path.exists():
                 # It logs what is missing.
                 return super().parse_file(filename, encoding, required, **options)
-            return cls.parse_string(load_text(path), str(path.parent), **options)
+            cls.depth += 1
+            if cls.depth > MOST_INCLUDES:
+                raise RecursionError
+            try:
+                return cls.parse_string(load_text(path), str(path.parent), **options)
+            finally:
+                cls.depth -= 1
 
         @classmethod
         def parse_string(cls, content: str, *words: Any, **options: Any) -> Any:

@@ -6,7 +6,7 @@ from labctl.spec.readers import Fields, want_object, want_text
 from labctl.topology.hosts import ADDRESS_WORDS, find_host, host_name, is_address
 from labctl.topology.layout import names_of
 from labctl.topology.roles import rows
-from labctl.topology.spec import ProviderName, Spec
+from labctl.topology.spec import Spec
 
 
 def want_hosts(fields: Fields, name: str) -> tuple[str, ...]:
@@ -34,10 +34,7 @@ def want_placement(fields: Fields, name: str) -> dict[str, str]:
 
 
 def check_hosts(spec: Spec, fields: Fields) -> None:
-    """Only containers are spread over machines, and `placement` names nodes and machines."""
-    if spec.hosts and spec.provider is not ProviderName.DOCKER:
-        hint = "Set 'provider = docker', or remove 'hosts'."
-        fields.note("hosts", f"cannot be given with provider '{spec.provider}'.", hint)
+    """`encrypt` needs machines, and `placement` names nodes and machines that there are."""
     if spec.encrypt and not spec.hosts:
         fields.note("encrypt", "needs 'hosts': a lab on one machine sends nothing to others.")
     if not spec.placement:

@@ -55,6 +55,11 @@ class Workdir:
         return self.path / "machines.json"
 
     @property
+    def drill_file(self) -> Path:
+        """What an interrupted drill has left to undo (`labctl.drills.journal`)."""
+        return self.path / "drill.json"
+
+    @property
     def secrets_file(self) -> Path:
         return self.path / "secrets.json"
 

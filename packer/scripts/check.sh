@@ -22,6 +22,9 @@ if prosody=$(dpkg-query -W -f '${Version}' prosody 2>/dev/null); then
     lua5.4 -e 'require "inspect"; require "basexx"' || wrong 'Lua 5.4 lacks inspect or basexx'
 fi
 
+diverted=$(dpkg-divert --list '*py*compile*' | grep '^local' || true)
+[ -z "$diverted" ] || wrong "diversions of the bake were left: $diverted"
+
 while read -r unit; do
     state=$(systemctl is-enabled "$unit" 2>/dev/null || true)
     case $state in enabled*) wrong "unit '$unit' is enabled" ;; esac

@@ -3,6 +3,9 @@
 # until every unit is active and owns its ports, or says what is wrong.
 hold
 input=$(cat)
+# A service that has ended so often will not stay up either.  Once may be chance, or a port that
+# its predecessor has not left yet.
+MOST_RESTARTS=3
 units=$(pick unit)
 nl='
 '
@@ -44,6 +47,23 @@ problems() {
         }'
 }
 
+# Lines "UNIT<TAB>N": how often systemd has started each service again by itself.
+restarts() {
+    printf '%s\n' "$units" | xargs -d '\n' systemctl show -p Id -p NRestarts -- |
+        awk -F= -v OFS='\t' '$1 == "Id" { id = $2 } $1 == "NRestarts" { n = $2 }
+            $0 == "" && id { print id, n + 0; id = n = "" } END { if (id) print id, n + 0 }'
+}
+
+# Lines "looping<TAB>UNIT<TAB>N" for services that have ended N times since this script waits.
+looping() {
+    {
+        printf '%s\n' "$before" | sed "s/^/before$tab/"
+        restarts
+    } | awk -F '\t' -v OFS='\t' -v most=$MOST_RESTARTS '
+        $1 == "before" { before[$2] = $3; next }
+        ($1 in before) && $2 - before[$1] >= most { print "looping", $1, $2 - before[$1] }'
+}
+
 explain() {
     printf '%s\n' "$1"
     printf '%s\n' "$1" | cut -f2 | sort -u | while IFS= read -r unit; do
@@ -74,6 +94,8 @@ done
 
 end=$(($(now) + $(pick deadline)))
 rounds=0
+waited=
+before=
 while :; do
     # A full check costs ten times as much: only when the ports are open, and now and then.
     if [ "$rounds" = 0 ] || heard; then
@@ -81,6 +103,15 @@ while :; do
         found=$(problems)
         [ -n "$found$failed" ] || exit 0
         case $found in *"${tab}failed"*) failed=1 ;; esac
+        # Most units need less than the first second, and are not asked.
+        if [ -z "$waited" ]; then
+            waited=1
+        elif [ -z "$before" ]; then
+            before=$(restarts)
+        else
+            again=$(looping)
+            [ -z "$again" ] || { failed=1 found="$again$nl$found"; }
+        fi
         # After a failure, waiting is useless.  The port of a unit that is still starting is no failure.
         [ -z "$failed" ] || {
             found=$(printf '%s\n%s\n' "$refused" "$found" | grep -v "^closed$tab.*$tab-\$" || :)

@@ -35,6 +35,8 @@ from labctl.lab import current
 from labctl.lab.deployment import plan_deployment
 from labctl.lab.diagnose import Diagnosis
 from labctl.lab.plan import UpPlan
+from labctl.lab.rotation import Rotation
+from labctl.lab.secretuses import SecretFacts
 from labctl.live.model import Snapshot as LiveSnapshot
 from labctl.providers.docker import images as docker
 from labctl.report.blip import BlipRecord
@@ -98,7 +100,7 @@ def test_every_verb_with_json_has_a_schema() -> None:
 
 
 NO_FACTS = {
-    (), ("drill",), ("images",), ("config",), ("bundle",),
+    (), ("drill",), ("images",), ("config",), ("bundle",), ("secrets",),
     ("verify",), ("serve",), ("ssh",), ("exec",), ("halt",), ("down",), ("destroy",),
     ("completion",), ("man",), ("rebuild",),
     ("class",), ("class", "handout"),
@@ -163,6 +165,8 @@ RECORDS = [
     ("class-hint", to_plain(filled(Hint))),
     ("class-check", to_plain(filled(told.ClassCheckTold))),
     *(("class-score", to_plain([filled(ScoreRecord, full=full)])) for full in (True, False)),
+    ("secrets-list", to_plain([filled(SecretFacts)])),
+    *(("secrets-rotate", to_plain(filled(Rotation, full=full))) for full in (True, False)),
     ("logs-node", to_plain(told.NodeLogTold("demo", "jms", {}, "no answer"))),
 ]  # fmt: skip
 

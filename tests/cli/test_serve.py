@@ -12,11 +12,14 @@ from click.testing import CliRunner
 from labctl.cli import serve
 from labctl.cli.main import cli
 from labctl.core.errors import LabError, UsageError
-from labctl.live import source
+from labctl.live import publish, source
+from labctl.live.model import Advice
+from labctl.live.site import Site
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
 from labctl.topology.spec import Spec
 from labctl.topology.workdir import Workdir
+from tests.live.make import make_snapshot
 
 
 @pytest.fixture
@@ -41,6 +44,36 @@ def test_a_foreign_network_is_not_followed(lab: Lab, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(source, "prove_local", refuse)
     with pytest.raises(LabError, match="No interface"):
         cli(["serve", "--listen", "0"], standalone_mode=False)
+
+
+@pytest.mark.sockets
+def test_a_class_is_told_its_address(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is published while it is served, and no longer."""
+    seen, shown = [], []
+    cure = Advice("jvb1", "It is closed.", "Open it.", "x.md")
+
+    class Recorded:
+        def __init__(self, found: Lab, site: Site) -> None:
+            state = site.find("/api/state")
+            shown.append(found is lab and state is not None and b'"advice":[]' in state.data)
+
+        def __enter__(self) -> None:
+            seen.append("begins")
+
+        def __exit__(self, *_: object) -> None:
+            seen.append("ends")
+
+    monkeypatch.setattr(source.LiveLab, "__enter__", lambda self: self)
+    monkeypatch.setattr(source.LiveLab, "__exit__", lambda *_: seen.append("lab ends"))
+    monkeypatch.setattr(source.LiveLab, "snapshot", lambda _: make_snapshot(advice=(cure,)))
+    monkeypatch.setattr(publish, "Publisher", Recorded)
+    ident = threading.main_thread().ident
+    threading.Timer(0.3, signal.pthread_kill, (ident, signal.SIGTERM)).start()
+    result = CliRunner().invoke(cli, ["serve", "--listen", "0", "--class"], standalone_mode=False)
+    assert result.exception is None
+    assert "\nhttps://meet.lab.internal/lab/\n" in result.output
+    assert shown == [True]
+    assert seen == ["begins", "ends", "lab ends"]
 
 
 @pytest.mark.sockets

@@ -44,7 +44,7 @@ def test_the_second_lab_of_a_shape_knows_what_to_expect() -> None:
     assert "expected" not in first.stderr
     assert "usually" not in rows(first)["slowest"]
     assert "as in an earlier run of such a lab" in second.stderr
-    assert list(rows(second)) == ["phases", "slowest", "packages", "web", "next"]
+    assert list(rows(second)) == ["phases", "slowest", "path", "packages", "web", "next"]
 
 
 def test_a_lab_that_has_machines_is_no_example(lab: Lab) -> None:

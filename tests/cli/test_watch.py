@@ -71,8 +71,9 @@ def test_everything_is_there() -> None:
         assert [row[0] for row in cells(app, "nodes")] == ["jms", "jvb1", "jvb2", "visitors1"]
         assert cells(app, "bridges")[1] == [
             "jvb1", "operational", "0.25", "1", "4", "2.5 Mb/s", "7.5 Mb/s",
+            "abcd0000, abcd0001, abcd0002, 1 more",
         ]  # fmt: skip
-        assert cells(app, "vnodes")[7] == ["v8", "registered", "8", "1/0", "visitors1"]
+        assert cells(app, "vnodes")[7] == ["v8", "registered", "8", "1/0", "visitors1", "-"]
         assert cells(app, "conferences")[0][1:] == ["5", "2", "jvb1 5"]
         assert log(app)[-1].endswith("jms jicofo: WARNING: Lost a bridge")
         assert not app.query_one("#missing").display

@@ -23,9 +23,9 @@ from labctl.gate.model import (
     Gate,
     GateCase,
     GateVerdict,
+    PlayedScenario,
     Severity,
     Side,
-    Trial,
     TriedIn,
     TriedPackage,
 )
@@ -68,11 +68,11 @@ def trial(
     names: tuple[str, ...] = (META, TOKENS),
     lost: float | None = None,
     tests: tuple[GateCase, ...] | None = None,
-) -> Trial:
+) -> PlayedScenario:
     step = InstallStep(
         f"{action} {', '.join(names)}", action, ("jms",), names, 1.0, lost, names, observations
     )
-    return Trial(Scenario("a scenario", (step,)), tests, load)
+    return PlayedScenario(Scenario("a scenario", (step,)), tests, load)
 
 
 def side_of(**values: Any) -> Side:
@@ -107,7 +107,7 @@ def test_every_package_is_somewhere() -> None:
         ),
     )  # fmt: skip
     first = trial(names=(META,))
-    both = Trial(Scenario("s", (*first.scenario.steps, unmet)))
+    both = PlayedScenario(Scenario("s", (*first.scenario.steps, unmet)))
     found = {item.name: item for item in list_tried(packages(extras=(META, TURN)), side, [both])}
     assert {found[name].tried for name in MAIN_PACKAGES} == {TriedIn.LAB}
     assert found[META].tried is TriedIn.MACHINE

@@ -312,7 +312,7 @@ def test_an_old_lab_comes_up_as_what_it_was(folder: Workdir) -> None:
     assert {node.image for node in after.nodes} == {f"labctl-{role}:new" for role in roles}
     kept = load_secrets(folder)
     assert {name: kept.salts[name] for name in secrets.salts} == secrets.salts
-    added = {"salts": secrets.salts, "host_password": "", "app_secret": ""}
+    added = {"salts": secrets.salts, "host_password": "", "app_secret": "", "made": {}}
     assert replace(kept, **added) == replace(secrets, **added), "what existed stays as it was"
     written = {
         name: json.loads((folder.path / name).read_text(encoding="utf-8"))

@@ -10,13 +10,14 @@ from labctl.core.progress import silent
 from labctl.lab import current
 from labctl.lab.up import Brought, bring_up
 from labctl.ready.wait import NotReadyError
+from labctl.render.secrets import load_secrets, now, save_secrets
 from labctl.topology.lab import Lab
 from labctl.topology.spec import Spec
 from provision.facts import script
 from provision.problem import ProvisionError
 from tests.fakes.host import FakeHost
 from tests.fakes.lab import PROBE, probe_answer
-from tests.fakes.nodes import FakeNodes
+from tests.fakes.nodes import ANY, FakeNodes
 
 SPEC = Spec(lab="demo", jvbs=1, visitors=2)
 COLLECT = "section systemctl --failed"
@@ -93,3 +94,16 @@ def test_what_a_killed_drill_left_is_undone_first(
     up(lab)
     first = nodes.ran_on("jvb1")[0]
     assert (first.text, first.sudo) == ("nft flush ruleset", True)
+
+
+def test_up_ends_a_rotation_that_was_interrupted(
+    lab: Lab, hosts: dict[str, FakeHost], nodes: FakeNodes
+) -> None:
+    """Or the old secrets would be kept for ever beside the new ones."""
+    nodes.says(ANY, "", to="grep -rlaFf")
+    up(lab)
+    known = load_secrets(lab.folder)
+    save_secrets(lab.folder, known.rotated(["jvb"], now=now()))
+    up(lab)
+    settled = load_secrets(lab.folder)
+    assert settled.jvb_password != known.jvb_password and not settled.retired

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import shutil
+import socket
+import ssl
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from labctl.core.waiting import Deadline, wait_until
+from labctl.render.services import CLASS_PAGE
 from tests.capture.taps import blocks
 from tests.labs.conftest import LABCTL, ROOT, Lab
 
@@ -89,3 +97,108 @@ def test_a_recording_has_the_brewery_of_both_nodes_and_the_crowds_secrets(
         ).stdout  # fmt: skip
         assert "GET /xmpp-websocket" in said
         assert "WebSocket Text" in said
+
+
+@contextmanager
+def serving(lab: Lab) -> Iterator[subprocess.Popen[str]]:
+    """`labctl serve --class`, once it has said where the class's page is."""
+    words = [LABCTL, "serve", "--class", "--listen", "0", "--lab", lab.name]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        try:
+            said = [child.stdout.readline().strip() for _ in range(2)]
+            assert said[1] == f"https://{lab.topology()['spec']['domain']}/lab/"
+            yield child
+        finally:
+            child.terminate()
+
+
+def get(lab: Lab, path: str, *, method: str = "GET") -> tuple[int, dict[str, str], str]:
+    """As a student's browser, which trusts the lab's CA."""
+    topology = lab.topology()
+    [jms] = [node for node in topology["nodes"] if node["name"] == "jms"]
+    trust = ssl.create_default_context(cafile=lab.path / "ca" / "ca.crt")
+    domain = topology["spec"]["domain"]
+    link = http.client.HTTPSConnection(domain, context=trust)
+    raw = socket.create_connection((jms["address"], 443), timeout=10)
+    link.sock = trust.wrap_socket(raw, server_hostname=domain)
+    try:
+        link.request(method, path)
+        answer = link.getresponse()
+        return answer.status, dict(answer.getheaders()), answer.read().decode()
+    finally:
+        link.close()
+
+
+def gone(lab: Lab) -> bool:
+    out = lab.run("exec", "jms", "--", "ls", "/run").out
+    return Path(CLASS_PAGE).name not in out.split()
+
+
+def wait(check: Callable[[], bool]) -> None:
+    assert wait_until(check, deadline=Deadline.after(30), interval=0.2)
+
+
+def test_a_class_reads_the_page_on_the_jms_and_nothing_stays(lab: Lab) -> None:
+    """Also after labctl was killed; the tenant 'lab' has its rooms all the time."""
+    before = lab.starts()
+    with serving(lab) as child:
+        status, headers, page = get(lab, "/lab/")
+        assert (status, "app.js" in page) == (200, True)
+        assert "trusted-types" in headers["Content-Security-Policy"]
+        assert "javascript" in get(lab, "/lab/app.js")[1]["Content-Type"]
+
+        def state() -> Any:
+            _, headers, body = get(lab, "/lab/api/state")
+            assert headers["Content-Type"] == "application/json"
+            return json.loads(body)["snapshot"]
+
+        first = state()
+        wait(lambda: state()["complete"] and state()["at"] > first["at"])
+        found = state()
+        assert found["healthy"] and found["advice"] == []
+        told = json.dumps([found, json.loads(get(lab, "/lab/api/records")[2])])
+        assert str(lab.path) not in told and str(ROOT) not in told
+        assert get(lab, "/lab/api/state", method="POST")[0] == 405
+        assert "var subdir = 'lab/'" in get(lab, "/lab/room")[2]
+        second = lab.run("serve", "--class", "--listen", "0", check=False)
+        assert second.code == 1 and "Another 'labctl serve --class'" in second.err
+        child.kill()
+    wait(lambda: gone(lab))
+    assert "app.js" not in get(lab, "/lab/")[2]
+    with serving(lab) as child:
+        assert get(lab, "/lab/api/state")[0] == 200
+    assert child.returncode == 0 and gone(lab)
+    lab.run("up")
+    assert lab.starts() == before
+
+
+def test_who_is_on_which_bridge_and_vnode(lab: Lab) -> None:
+    """By name, as Jicofo tells it: a conference has its bridge, a visitor its vnode."""
+    words = ["crowd", "--participants", "2", "--visitors", "3", "--hold", "60", "--lab", lab.name]
+    with subprocess.Popen([LABCTL, *words], cwd=ROOT, stderr=subprocess.DEVNULL) as crowd:
+        try:
+            seen: dict[str, Any] = {}
+
+            def all_there() -> bool:
+                seen.update(lab.run("watch", "--json", check=False).json())
+                return len(named(seen["vnodes"])) == 3 and len(named(seen["bridges"])) == 5
+
+            wait(all_there)
+        finally:
+            crowd.terminate()
+    [conference] = seen["conferences"]
+    visitors = {it["id"]: it["vnode"] for it in conference["people"] if it["visitor"]}
+    assert named(seen["vnodes"]) == visitors
+    assert all(it.startswith("v") for it in visitors.values())
+    assert named(seen["bridges"]) == {it["id"]: it["bridge"] for it in conference["people"]}
+
+
+def named(places: list[dict[str, Any]]) -> dict[str, str]:
+    """The people of bridges or vnodes, each with the name of the place."""
+    return {
+        id: place.get("nick") or place["name"]
+        for place in places
+        for group in place["present"]["groups"]
+        for id in group["ids"]
+    }

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labctl.live.model import (
+    Group,
     LiveBridge,
     LiveConference,
     LiveNode,
     LiveVNode,
     NodeMood,
     Person,
+    Present,
     Snapshot,
     Totals,
     Traffic,
@@ -21,6 +23,7 @@ from labctl.live.source import Sample
 from labctl.report.lines import LogLine
 
 AT = 1795943444.0
+ROOM = "demo@conference.meet.lab.internal"
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J\u202e&amp;'\"@conference.meet.lab.internal"
 
 
@@ -38,6 +41,7 @@ def make_bridge(nick: str, node: str = "", **changed: Any) -> LiveBridge:
         nick, node or nick, stale=False, in_brewery=True, operational=True, healthy=True,
         stress=0.25, conferences=1, endpoints=4, visitors=0,
         traffic=Traffic(120, 360, 2_500_000, 7_500_000),
+        present=Present((Group(ROOM, ("abcd0000", "abcd0001", "abcd0002", "abcd0003")),)),
     )  # fmt: skip
     return replace(fine, **changed)
 
@@ -47,6 +51,7 @@ def make_vnode(index: int, **changed: Any) -> LiveVNode:
     fine = LiveVNode(
         f"v{index}", "visitors1", f"prosody-v@{index}.service", stale=False, active=True,
         registered=True, clients=index, s2s_in=1, s2s_out=0,
+        present=Present((Group(ROOM, ("abcd0003",)),), left_out=1949) if index == 1 else Present(),
     )  # fmt: skip
     return replace(fine, **changed)
 
@@ -55,10 +60,15 @@ def make_line(text: str, *, node: str = "jms", level: str = "info", at: float = 
     return LogLine(at, True, node, "jicofo", level, text)
 
 
+def _person(index: int, bridge: str) -> Person:
+    """The last two of five are visitors, the first of whom Jicofo has invited."""
+    return Person(f"abcd000{index}", bridge, index > 2, "v1" if index == 3 else "")
+
+
 def make_snapshot(*, jvbs: int = 2, vnodes: int = 8, **changed: Any) -> Snapshot:
     """A healthy lab with a conference."""
     bridges = [f"jvb{index + 1}" for index in range(jvbs)]
-    people = tuple(Person(f"abcd000{i}", bridges[0] if bridges else "jvb", i > 2) for i in range(5))
+    people = tuple(_person(i, bridges[0] if bridges else "jvb") for i in range(5))
     made = Snapshot(
         lab="demo", at=AT, domain="meet.lab.internal", network="192.168.56.0/24",
         provider="docker", relays=False, healthy=True, stand_ins=("jicofo", "jitsi-videobridge2"),
@@ -71,7 +81,7 @@ def make_snapshot(*, jvbs: int = 2, vnodes: int = 8, **changed: Any) -> Snapshot
         bridges=(make_bridge("jvb", "jms"), *map(make_bridge, bridges)),
         vnodes=tuple(make_vnode(index + 1) for index in range(vnodes)),
         conferences=(
-            LiveConference("demo@conference.meet.lab.internal", 5, 2, {"jvb1": 5}, people),
+            LiveConference(ROOM, 5, 2, {"jvb1": 5}, people),
         ),
         lines=(make_line("Added new videobridge"), make_line("Lost a bridge", level="warning")),
     )  # fmt: skip

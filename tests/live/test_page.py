@@ -15,7 +15,7 @@ from labctl.core.waiting import Deadline, wait_until
 from labctl.live.model import LiveConference, Person
 from labctl.live.source import Sample
 from tests.live.make import AT, HOSTILE, FakeSource, make_broken, make_line, make_snapshot
-from tests.live.serving import serving
+from tests.live.serving import as_files, serving
 from tests.report import browser as chrome
 from tests.report.browser import Browser
 from tests.report.make import DRILL
@@ -165,6 +165,47 @@ def test_a_server_that_has_gone_is_told(browser: Browser, tmp_path: Path) -> Non
         show(browser, server.listen.url)
     wait_for(browser, "!document.getElementById('link').hidden")
     assert "does not answer" in browser.ask("document.getElementById('link').textContent")
+
+
+@WIDTHS
+def test_the_class_sees_the_same_page_below_a_path(
+    browser: Browser, axe: str, tmp_path: Path, width: int
+) -> None:
+    """From files, as nginx has them: nothing is asked for elsewhere, and who is where is said."""
+    records(tmp_path)
+    browser.shape(width=width)
+    browser.go("about:blank")
+    with as_files(FakeSource([make_snapshot()], load=LOAD), tmp_path) as shown:
+        show(browser, shown.url)
+        # The browser looks for an icon by itself.
+        asked = {url for url in browser.requested if not url.endswith("/favicon.ico")}
+        assert asked and all(url.startswith(shown.url) for url in asked)
+        assert browser.ask("document.getElementById('link').hidden")
+        browser.run("for (const one of document.querySelectorAll('details')) one.open = true;")
+        text = browser.ask("document.body.innerText")
+        assert browser.ask("document.scrollingElement.scrollWidth <= window.innerWidth")
+        browser.ask(axe + "; 0")
+        assert browser.run("return (await axe.run()).violations;") == []
+    assert "demo: abcd0000, abcd0001, abcd0002, abcd0003" in text
+    assert "1950 known" in text and "demo: abcd0003" in text and "and 1949 more" in text
+    assert "abcd0003 (visitor on v1), abcd0004 (visitor)" in text
+    assert "Join a bridge" in text
+
+
+def test_a_class_is_told_that_what_it_sees_is_old(browser: Browser, tmp_path: Path) -> None:
+    """By the server's own clock: the browser's may be wrong."""
+    link = "document.getElementById('link')"
+    with as_files(FakeSource([make_snapshot()]), tmp_path) as shown:
+        show(browser, shown.url)
+        assert browser.ask(f"{link}.hidden")
+        shown.age(60)
+        wait_for(browser, f"!{link}.hidden")
+        assert "s old: 'labctl serve' has ended" in browser.ask(f"{link}.textContent")
+        shown.age(0)
+        wait_for(browser, f"{link}.hidden")
+        shown.replace_by_a_room()
+        wait_for(browser, f"!{link}.hidden")
+        assert "does not answer" in browser.ask(f"{link}.textContent")
 
 
 def test_a_tab_that_stays_open_does_not_grow(browser: Browser, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from labctl.core.errors import LabError
 from labctl.core.waiting import Deadline, wait_until
-from labctl.live.model import NodeMood, Snapshot
-from labctl.live.poll import Heard, Poller, ask_once
+from labctl.live.model import Group, NodeMood, Present, Snapshot
+from labctl.live.poll import SLOW_EVERY, Heard, Poller, ask_once
 from labctl.live.source import KEPT_SAMPLES, LiveLab, take, take_once
 from labctl.node.script import Work
 from labctl.node.seam import Answer
@@ -44,6 +44,7 @@ def live_answer(lab: Lab, node: Node) -> dict[str, str]:
         bridges = lab.topology.bridges
         people = {"abcd1234": {"visitor": False}, "dcba4321": {"visitor": True}}
         session = {"participants": list(people)}
+        visitor = {"remoteJid": "demo@conference.v2.meet.jitsi/dcba4321"}
         count = {"bridge_count": len(bridges), "operational_bridge_count": len(bridges)}
         known = {f"brewery@x/{nick}": {"operational": True, "stress": 0.5} for nick in bridges}
         said |= {
@@ -54,9 +55,12 @@ def live_answer(lab: Lab, node: Node) -> dict[str, str]:
             "connections": "v1\nv2\n",
             f"room {ROOM}": json.dumps(
                 {
-                    "participants": people,
+                    "participants": {"dcba4321": {"jingle_session": visitor}},
                     "visitor_count": 1,
-                    "colibri_session_manager": {"sessions": {"jvb1": session}},
+                    "colibri_session_manager": {
+                        "participants": people,
+                        "sessions": {"jvb1": session},
+                    },
                 }
             ),
         }
@@ -89,9 +93,17 @@ def test_one_look_has_everything(live: Lab) -> None:
     ]
     [conference] = found.conferences
     assert (conference.room, conference.participants, conference.visitors) == (ROOM, 2, 1)
-    assert [(it.id, it.bridge, it.visitor) for it in conference.people] == [
-        ("abcd1234", "jvb1", False),
-        ("dcba4321", "jvb1", True),
+    assert [(it.id, it.bridge, it.visitor, it.vnode) for it in conference.people] == [
+        ("abcd1234", "jvb1", False, ""),
+        ("dcba4321", "jvb1", True, "v2"),
+    ]
+    assert [it.present for it in found.bridges] == [
+        Present(),
+        Present((Group(ROOM, ("abcd1234", "dcba4321")),)),
+    ]
+    assert [it.present for it in found.vnodes] == [
+        Present(),
+        Present((Group(ROOM, ("dcba4321",)),)),
     ]
     assert found.stand_ins == ("jicofo",)
 
@@ -201,6 +213,28 @@ def test_rooms_of_the_last_answer_are_asked_for(live: Lab, nodes: FakeNodes) -> 
     first, second = nodes.ran_on("jms")
     assert "/debug/conference/" not in first.text
     assert f"/debug/conference/{ROOM}" in second.text
+
+
+def test_a_large_room_is_asked_seldom_and_its_people_stay(
+    live: Lab, nodes: FakeNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand participants are a megabyte of Jicofo's, every two seconds."""
+    for module in ("answer", "poll"):
+        monkeypatch.setattr(f"labctl.live.{module}.LARGE_ROOM", 2)
+    told = live_answer(live, live.topology.jms)
+    quick = {name: text for name, text in told.items() if name not in ("slow", f"room {ROOM}")}
+    nodes.says("jms", quick, to="section units")
+    nodes.says("jms", {**quick, f"room {ROOM}": told[f"room {ROOM}"]}, to="/debug/conference/")
+    poller = Poller(live, interval=0.01)
+    with poller:
+        wait(lambda: poller.heard()["jms"].tries > 3 * SLOW_EVERY)
+        answer = poller.heard()["jms"].answer
+    assert answer is not None and set(answer.people[ROOM].places) == {"abcd1234", "dcba4321"}
+    asked = ["/debug/conference/" in ran.text for ran in nodes.ran_on("jms")]
+    # Once as soon as it is known, then whenever all is asked.
+    assert asked[: 2 * SLOW_EVERY + 1] == [
+        index == 1 or (index > 0 and index % SLOW_EVERY == 0) for index in range(2 * SLOW_EVERY + 1)
+    ]
 
 
 def test_the_load_is_noted_and_bounded(live: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from labctl.core.errors import LabError, UsageError
+from labctl.core.webpage import HEADERS
 from labctl.live import server as module
-from labctl.live.guard import HEADERS, Listen, parse_listen, refusal
+from labctl.live.guard import Listen, parse_listen, refusal
 from labctl.live.model import Snapshot
 from labctl.live.server import Server, open_server
 from labctl.live.site import Site

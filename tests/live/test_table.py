@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from labctl.live.model import LiveBridge, LiveVNode, NodeMood, Snapshot, Totals
+from labctl.live.model import Group, LiveBridge, LiveVNode, NodeMood, Present, Snapshot, Totals
 from labctl.live.table import (
     Tone,
     bridge_word,
@@ -72,6 +72,20 @@ def test_a_row_knows_its_node_and_whether_it_is_bad() -> None:
     assert [row.cells[1] for row in nodes.rows] == ["fine", "TROUBLE", "STALE 31 s", "SILENT"]
     assert [row.tone for row in vnodes.rows] == [Tone.PLAIN, Tone.BAD, Tone.BAD]
     assert conferences.rows[-1].cells[0] == "and 7 more"
+
+
+@pytest.mark.parametrize(
+    ("present", "word"),
+    [
+        (Present(), "-"),
+        (Present((Group("a@x", ("a", "b")), Group("b@x", ("c",)))), "a, b, c"),
+        (Present((Group("a@x", ("a", "b", "c", "d")),), left_out=1996), "a, b, c, 1997 more"),
+    ],
+)
+def test_who_is_on_a_bridge_or_vnode(present: Present, word: str) -> None:
+    places = (make_bridge("jvb", present=present),), (make_vnode(1, present=present),)
+    bridges, vnodes = tables(replace(make_snapshot(), bridges=places[0], vnodes=places[1]))[1:3]
+    assert bridges.rows[0].cells[-1] == vnodes.rows[0].cells[-1] == word
 
 
 def test_a_lab_without_vnodes_has_no_table_of_them() -> None:

@@ -198,8 +198,13 @@ def test_rooms_of_debug() -> None:
     assert jicofo.parse_rooms("") == {}
 
 
-ORIGINAL = {
-    "participants": {"aa": {"id": "aa"}, "bb": {"id": "bb"}},
+VISITOR = "demo@conference.v2.meet.jitsi/b@b/"
+PEOPLE = {
+    "participants": {
+        "aa": {"jingle_session": {"remoteJid": "demo@conference.meet.lab.internal/aa"}},
+        "bb": {"jingle_session": {"sid": "s", "remoteJid": VISITOR, "state": "ACTIVE"}},
+        "cc": {"jingle_session": None},
+    },
     "colibri_session_manager": {
         "participants": {"aa": {"bridge": "jvb1", "visitor": False}, "bb": {"visitor": True}},
         "sessions": {"jvb1": {"participants": ["aa"]}, "jvb2": {"participants": ["bb", 7]}},
@@ -207,22 +212,21 @@ ORIGINAL = {
     "participant_count": 1,
     "visitor_count": 1,
 }
-STAND_IN = {
-    **ORIGINAL,
-    "participants": {"aa": {"visitor": False}, "bb": {"visitor": True}},
-    "colibri_session_manager": {
-        **ORIGINAL["colibri_session_manager"],  # type: ignore[dict-item]
-        "participants": {"aa": "jvb1", "bb": "jvb2"},
-    },
-}
 
 
-@pytest.mark.parametrize("data", [ORIGINAL, STAND_IN], ids=["original", "stand-in"])
-def test_people_of_a_conference(data: object) -> None:
-    """Both ways of saying who is a visitor (docs/facts/jicofo.md, 8)."""
-    assert jicofo.parse_people(json.dumps(data)) == jicofo.Conference(
-        1, 1, {"aa": "jvb1", "bb": "jvb2"}, frozenset({"bb"})
+def test_people_of_a_conference() -> None:
+    """Who is a visitor and on which bridge and vnode (docs/facts/jicofo.md, 8)."""
+    assert jicofo.parse_people(json.dumps(PEOPLE)) == jicofo.Conference(
+        1, 1, {"aa": "jvb1", "bb": "jvb2"}, frozenset({"bb"}), {"bb": "v2"}
     )
+
+
+@pytest.mark.parametrize(
+    "address", ["", "meet.jitsi", "a@conference.v1.meet.jitsi.evil.org/x", "a@x/b@v1.meet.jitsi", 7]
+)
+def test_an_address_that_is_of_no_vnode(address: object) -> None:
+    data = {"participants": {"aa": {"jingle_session": {"remoteJid": address}}}}
+    assert jicofo.parse_people(json.dumps(data)).vnodes == {}
 
 
 @NO_ANSWERS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.core.progress import silent
+from labctl.core.progress import Timings, silent
 from labctl.render.tree import ChangeCommand, Folder, Link, RenderedFile, Tree, Unit, save_tree
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
@@ -95,17 +95,39 @@ def test_a_fresh_node_gets_everything(workdir: Workdir, hosts: dict[str, FakeHos
     )
 
 
-def test_every_phase_is_over_everywhere_before_the_next(
+def test_what_connects_to_others_starts_when_they_listen(
     workdir: Workdir, hosts: dict[str, FakeHost], nodes: FakeNodes
 ) -> None:
     run(workdir)
-    order = [name for _, name in steps(nodes)]
-    # Stage 0 on both, stage 1 on the JMS, stage 2 on the bridge.
-    assert order == [*["inspect"] * 2, *["place"] * 2, "commands", *["units"] * 4, *["finish"] * 2]
-    assert [(ran.node, "prosody" in (ran.stdin or "")) for ran in nodes.ran][5:9] in (
-        [("jms", False), ("jvb1", False), ("jms", True), ("jvb1", False)],
-        [("jvb1", False), ("jms", False), ("jms", True), ("jvb1", False)],
-    )
+    found = [(node, name) for node, name in steps(nodes) if node == "jms"]
+    # Stages 0 and 1: the JMS waits for no other node.
+    own = ["inspect", "place", "commands", "units", "units"]
+    assert [name for _, name in found] == [*own, "finish"]
+    mine = [ran for ran in nodes.ran if "prosody.service" in (ran.stdin or "")]
+    started = next(ran for ran in mine if "start\tprosody.service" in (ran.stdin or ""))
+    bridge = next(ran for ran in nodes.ran if "start\tjvb.service" in (ran.stdin or ""))
+    assert nodes.ran.index(started) < nodes.ran.index(bridge)
+
+
+def test_a_node_that_fails_keeps_others_from_starting_what_connects_to_it(
+    workdir: Workdir, hosts: dict[str, FakeHost], nodes: FakeNodes
+) -> None:
+    nodes.says("jms", "failed\tsh\tno\n", to="start\tprosody.service", code=1)
+    with pytest.raises(ProvisionError, match="'jms'"):
+        run(workdir)
+    assert hosts["jvb1"].calls == ["start nftables.service"]
+    assert "finish" not in [name for _, name in steps(nodes)]
+
+
+def test_what_each_step_took_is_noted(workdir: Workdir, hosts: dict[str, FakeHost]) -> None:
+    timings = Timings()
+    with timings.phase("provision"):
+        provision(
+            Lab(workdir, TOPOLOGY), progress=silent, log=workdir.path / "log", timings=timings
+        )
+    noted = [(it.phase, it.what) for it in timings.steps if it.node == "jms"]
+    names = ["inspect", "place", "commands", "stage 0", "stage 1", "finish"]
+    assert noted == [("provision", name) for name in names]
 
 
 def test_a_second_run_looks_and_does_nothing(

@@ -22,6 +22,7 @@ CALLS = 'printf "%s\\n" "$(basename "$0") $*" >>"$DIR/calls"\n'
 SYSTEMCTL = """case $1 in
 is-active) cat "$DIR/state";;
 restart) [ ! -e "$DIR/refuses" ] || { echo "Job for x.service failed."; exit 1; };;
+show) [ ! -e "$DIR/restarts" ] || printf 'Id=x.service\nNRestarts=%s\n' "$(cat "$DIR/restarts")";;
 status) echo "    Active: failed (Result: exit-code)";;
 esac
 """
@@ -131,6 +132,31 @@ def test_a_unit_that_fails_while_it_is_waited_for_ends_the_wait(machine: Machine
     # Its closed port is no news then.
     assert not [line for line in lines if line.startswith("closed")]
     assert len(machine.calls("sleep")) == 10
+
+
+def test_a_unit_that_ends_again_and_again_ends_the_wait(machine: Machine) -> None:
+    machine.put("tcp", HEADER)
+    machine.put("sockets", "")
+    machine.put("state", "activating\n")
+    machine.put("restarts", "7\n")
+    machine.put("then", 'echo $((7 + $(grep -c "^sleep" "$DIR/calls") / 15)) >"$DIR/restarts"')
+    done = machine.run()
+    assert done.returncode == 1
+    # Those from before do not count: the third new one is seen at the next full look.
+    assert "looping\tx.service\t3" in done.stdout.splitlines()
+    assert "inactive\tx.service\tactivating" in done.stdout.splitlines()
+    assert len(machine.calls("sleep")) == 50
+
+
+def test_a_unit_that_ended_before_is_waited_for(machine: Machine) -> None:
+    machine.put("tcp", HEADER)
+    machine.put("restarts", "7\n")
+    machine.put("later", HEADER + LISTENS)
+    machine.put(
+        "then", '[ "$(grep -c "^sleep" "$DIR/calls")" -lt 30 ] || cp "$DIR/later" "$DIR/tcp"'
+    )
+    done = machine.run()
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_unit_that_systemd_refuses_is_told_at_once(machine: Machine) -> None:

@@ -1,13 +1,16 @@
 """Rendered trees: the same input is the same text, and what must be in them is in them."""
 
+import re
 from pathlib import Path
 
 import pytest
 from pyhocon import ConfigFactory
 
+from labctl.core.webpage import HEADERS
 from labctl.lab.prepare import render_lab
 from labctl.render import Tree
 from labctl.render.quoting import hocon, lua, nginx, sh
+from labctl.render.services import CLASS_PAGE
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
 from labctl.topology.spec import Spec
@@ -91,6 +94,16 @@ def test_relays_render_octo_websockets_and_their_locations(tmp_path: Path) -> No
     for bridge_name, address in (("jvb", "192.168.56.105"), ("jvb1", "192.168.56.106")):
         block = site.partition(f"location ^~ /colibri-ws/{bridge_name}/ {{")[2].partition("}")[0]
         assert f"proxy_pass http://{address}:9090;" in block
+
+
+def test_the_class_has_the_pages_own_headers_and_cannot_write(tmp_path: Path) -> None:
+    """nginx serves files there, and says of them what labctl's own server says."""
+    site = text(trees(tmp_path, Spec())["jms"], "/etc/nginx/sites-available/meet.lab.internal.conf")
+    block = site.partition("location ^~ /lab/ {")[2].partition("\n    }")[0]
+    added = dict(re.findall(r'add_header (\S+) "?(.*?)"? always;', block))
+    assert added == dict(HEADERS)
+    assert f"root {CLASS_PAGE};" in block
+    assert "proxy_pass" not in block and "autoindex" not in block and "dav" not in block
 
 
 def test_no_template_turns_verification_off(tmp_path: Path) -> None:

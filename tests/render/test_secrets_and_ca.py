@@ -1,6 +1,8 @@
 """Secrets and certificates are made once and used again; nobody else may read them."""
 
+import os
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from OpenSSL import crypto
 from labctl.core.errors import LabError
 from labctl.render.ca import Authority, ensure_authority
 from labctl.render.nodes import certificate_names
-from labctl.render.secrets import ensure_secrets
+from labctl.render.secrets import ensure_secrets, save_secrets
 from labctl.topology.layout import resolve
 from labctl.topology.spec import Spec
 from labctl.topology.workdir import Workdir
@@ -52,6 +54,28 @@ def test_damaged_secrets_say_what_to_do(workdir: Workdir) -> None:
     workdir.secrets_file.write_text("{", encoding="utf-8")
     with pytest.raises(LabError, match="is damaged"):
         ensure_secrets(workdir, vnodes=[])
+
+
+def test_a_rotation_keeps_what_it_replaces_and_does_not_replace_that_again(
+    workdir: Workdir,
+) -> None:
+    """Or the value between would be nowhere known, although a node may have it."""
+    first = ensure_secrets(workdir, vnodes=["v1"])
+    once = first.rotated(["jvb", "focus/v1"], now=7)
+    assert once.retired == {"jvb": first.jvb_password, "focus/v1": first.vnode_passwords["v1"]}
+    assert once.jvb_password != first.jvb_password and once.salts["jvb"] != first.salts["jvb"]
+    assert (once.turn_secret, once.salts["focus"]) == (first.turn_secret, first.salts["focus"])
+    twice = once.rotated(["jvb", "turn"], now=8)
+    assert twice.jvb_password == once.jvb_password and twice.made["jvb"] == 7
+    assert twice.retired == {**once.retired, "turn": first.turn_secret}
+
+
+def test_secrets_of_an_older_labctl_are_as_old_as_their_file(workdir: Workdir) -> None:
+    made = ensure_secrets(workdir, vnodes=["v1"])
+    save_secrets(workdir, replace(made, made={}))
+    os.utime(workdir.secrets_file, (1000, 1000))
+    again = ensure_secrets(workdir, vnodes=["v1", "v2"])
+    assert again.made["jvb"] == 1000 < again.made["focus/v2"]
 
 
 def test_a_certificate_names_its_hosts_and_comes_from_the_ca(workdir: Workdir) -> None:

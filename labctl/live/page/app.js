@@ -9,6 +9,7 @@ import { bits, count, show } from './tables.js';
 
 const WORDS = { asked: 'asking …', fine: 'fine', troubled: 'TROUBLE', stale: 'STALE', silent: 'SILENT' };
 const PATIENCE = 10000;
+const OLD = 15;
 const wide = matchMedia('(min-width: 48rem)');
 let state;
 let mark;
@@ -64,22 +65,39 @@ function bridgeRow(one, words) {
         key: one.nick, tone: one.operational && one.healthy !== false ? one.stale ? 'stale' : 'fine' : 'troubled',
         cells: [ one.nick, words[`bridge ${one.nick}`], one.stress === null ? '–' : one.stress.toFixed(2),
             count(one.conferences), count(one.endpoints), count(one.visitors),
-            flow ? bits(flow.bits_in) : '–', flow ? bits(flow.bits_out) : '–', media ]
+            flow ? bits(flow.bits_in) : '–', flow ? bits(flow.bits_out) : '–', media, who(one.present) ]
     };
 }
+
+// People by room.  They are told by their ids: Jicofo knows no other names.
+function who(present) {
+    const ids = present.groups.flatMap(group => group.ids);
+    const lines = present.groups.map(group => `${roomName(group.room)}: ${group.ids.join(', ')}`);
+    if (present.left_out) {
+        lines.push(`and ${present.left_out} more`);
+    }
+    return { summary: ids.length ? `${ids.length + present.left_out} known` : 'nobody known', lines };
+}
+
+const roomName = address => address.split('@')[0];
 
 function vnodeRow(one, words) {
     return {
         key: one.name, tone: one.active && one.registered ? one.stale ? 'stale' : 'fine' : 'troubled',
-        cells: [ one.name, words[`vnode ${one.name}`], count(one.clients), count(one.s2s_in), count(one.s2s_out), one.node ]
+        cells: [ one.name, words[`vnode ${one.name}`], count(one.clients), count(one.s2s_in), count(one.s2s_out), one.node,
+            who(one.present) ]
     };
+}
+
+function personWords(person) {
+    return person.vnode ? `${person.id} (visitor on ${person.vnode})` : person.visitor ? `${person.id} (visitor)` : person.id;
 }
 
 function conferenceRow(one) {
     const places = new Map();
     for (const person of one.people) {
         const known = places.get(person.bridge) ?? [];
-        places.set(person.bridge, [ ...known, person.visitor ? `${person.id} (visitor)` : person.id ]);
+        places.set(person.bridge, [ ...known, personWords(person) ]);
     }
     const lines = [ ...places ].map(([ bridge, people ]) => `${bridge}: ${people.join(', ')}`);
     if (one.left_out) {
@@ -94,9 +112,9 @@ function conferenceRow(one) {
 
 function showTables({ snapshot, words }) {
     show(byId('nodes'), [ 'Node', 'State', 'Units', 'Address', 'Log' ], snapshot.nodes.map(nodeRow));
-    show(byId('bridges'), [ 'Bridge', 'State', 'Stress', 'Conferences', 'People', 'Visitors', 'In', 'Out', 'Media passed' ],
+    show(byId('bridges'), [ 'Bridge', 'State', 'Stress', 'Conferences', 'People', 'Visitors', 'In', 'Out', 'Media passed', 'Who' ],
         snapshot.bridges.map(one => bridgeRow(one, words)));
-    show(byId('vnodes'), [ 'Vnode', 'State', 'Clients', 'S2s in', 'S2s out', 'Node' ],
+    show(byId('vnodes'), [ 'Vnode', 'State', 'Clients', 'S2s in', 'S2s out', 'Node', 'Visitors by name' ],
         snapshot.vnodes.map(one => vnodeRow(one, words)));
     byId('no-vnodes').hidden = snapshot.vnodes.length > 0;
     show(byId('conferences'), [ 'Room', 'People', 'Visitors', 'Bridges and who is there' ], snapshot.conferences.map(conferenceRow));
@@ -150,20 +168,30 @@ async function ask(path) {
     if (!answer.ok) {
         throw new Error(`${path}: ${answer.status}`);
     }
-    return JSON.parse(await answer.text(), clean);
+    // Where the class's page is no more, a web server may answer with another page.
+    if (!/json/.test(answer.headers.get('content-type'))) {
+        throw new Error(`${path}: another page`);
+    }
+    return [ JSON.parse(await answer.text(), clean), seconds(answer, 'date') - seconds(answer, 'last-modified') ];
+}
+
+// Both times are by the server's clock, so the browser's does not matter.
+function seconds(answer, name) {
+    return Date.parse(answer.headers.get(name)) / 1000;
 }
 
 async function poll() {
     clearTimeout(timer);
     try {
-        state = await ask('/api/state');
+        const [ found, age ] = await ask('api/state');
+        state = found;
         showAll();
         if (state.records !== mark) {
-            const records = await ask('/api/records');
+            const [ records ] = await ask('api/records');
             mark = records.mark;
             showRecords(records);
         }
-        say(byId('link'), '');
+        say(byId('link'), age > OLD ? `What you see is ${Math.round(age)} s old: 'labctl serve' has ended or does not reach the lab.` : '');
     } catch (error) {
         say(byId('link'), `'labctl serve' does not answer; what you see is old. (${error.message})`);
     }

@@ -60,7 +60,7 @@ REFUSED_HINT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ProofRig:
     """What is made for the proof: a network with a container, both of one name."""
 
     name: str
@@ -85,7 +85,7 @@ def prove_node(progress: Progress) -> list[Check]:
         return [_open("no node can run on this engine", "See the engine above.")]
     remove_stale()
     try:
-        trial = Trial(trial_name(), spare_network())
+        trial = ProofRig(trial_name(), spare_network())
     except LabError as error:
         return [refused(NETWORK, error, otherwise=Finding.NETWORK_REFUSED)]
     with _removed(trial.name):
@@ -100,7 +100,7 @@ def prove_node(progress: Progress) -> list[Check]:
         return [made, *_try_node(trial, image)]
 
 
-def make_network(trial: Trial) -> Check:
+def make_network(trial: ProofRig) -> Check:
     """Make the network, and prove that this machine owns its first address."""
     try:
         docker(
@@ -126,7 +126,7 @@ def find_image() -> str | None:
     return None
 
 
-def _try_node(trial: Trial, image: str) -> Iterator[Check]:
+def _try_node(trial: ProofRig, image: str) -> Iterator[Check]:
     """Start a node and talk to its unit."""
     try:
         start_node(trial, image)
@@ -170,7 +170,7 @@ def judge(greeting: str | None, *, status: str, image: str) -> Iterator[Check]:
         yield Check(REACH, CheckStatus.OK, "a node was reached at its own address, and is removed")
 
 
-def start_node(trial: Trial, image: str) -> None:
+def start_node(trial: ProofRig, image: str) -> None:
     """Start the container, with the doctor's units in it.  Errors: LabError of the engine."""
     docker(
         "create",
@@ -206,14 +206,14 @@ def greeting_from(address: str, *, port: int = PORT, seconds: float = REACH_SECO
         return None
 
 
-def _unit_status(trial: Trial) -> str:
+def _unit_status(trial: ProofRig) -> str:
     units = _ask(trial, "systemctl", "list-units", "--failed", "--plain", "--no-legend",
                  "labctl-doctor@*")  # fmt: skip
     name = units.split()[0] if units else ""
     return _ask(trial, "systemctl", "show", "-P", "ExecMainStatus", name) if name else ""
 
 
-def _ask(trial: Trial, *words: str) -> str:
+def _ask(trial: ProofRig, *words: str) -> str:
     """What a command in the container prints, whatever its exit status."""
     return docker("exec", trial.name, *words, check=False, timeout=BOOT_SECONDS).strip()
 

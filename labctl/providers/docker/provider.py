@@ -27,6 +27,7 @@ class DockerProvider:
     writes_hosts: bool = True
     network_first: bool = True
     parallel_up: bool = True
+    spreads: bool = True
     lacks: Mapping[Ability, str] = field(
         default_factory=lambda: {
             Ability.OWN_CLOCK: "a container has no clock of its own: setting it would change the"

@@ -28,6 +28,7 @@ class LibvirtProvider:
     writes_hosts: bool = False
     network_first: bool = True
     parallel_up: bool = True
+    spreads: bool = False
     lacks: Mapping[Ability, str] = field(default_factory=dict)
     # Under emulation a single node takes half a minute; the lab's patience scales this.
     ssh_seconds: float = 40.0

@@ -32,6 +32,7 @@ class VirtualBoxProvider:
     network_first: bool = False
     # Vagrant starts VirtualBox's machines one after another.
     parallel_up: bool = False
+    spreads: bool = False
     lacks: Mapping[Ability, str] = field(default_factory=dict)
     ssh_seconds: float = 60.0
     needs: tuple[Need, ...] = VIRTUALBOX

@@ -34,6 +34,7 @@ modules_enabled = {
     "posix";
     "secure_interfaces";
     "tenant_hosts";
+    "fresh_secrets";
     "websocket";
     "bosh";
     "s2s_bidi";

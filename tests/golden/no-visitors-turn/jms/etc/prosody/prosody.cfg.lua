@@ -38,6 +38,7 @@ modules_enabled = {
     "admin_shell";
     "posix";
     "tenant_hosts";
+    "fresh_secrets";
 }
 
 modules_disabled = { }

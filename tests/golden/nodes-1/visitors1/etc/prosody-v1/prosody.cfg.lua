@@ -32,6 +32,7 @@ modules_enabled = {
     "posix";
     "secure_interfaces";
     "tenant_hosts";
+    "fresh_secrets";
     "websocket";
     "bosh";
     "s2s_bidi";

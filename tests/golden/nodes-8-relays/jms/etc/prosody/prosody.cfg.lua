@@ -38,6 +38,7 @@ modules_enabled = {
     "admin_shell";
     "posix";
     "tenant_hosts";
+    "fresh_secrets";
     -- visitors: reach the vnodes by address, and connect to nobody else
     "s2s_bidi";
     "certs_s2soutinjection";

@@ -6,6 +6,7 @@ import threading
 
 from conference import Conference
 from focus import FocusManager
+from participant import Participant
 
 
 class Figures:
@@ -92,6 +93,7 @@ class Figures:
 def describe(conference: Conference) -> dict[str, object]:
     """A conference for `/debug`."""
     sessions = conference.invites.sessions.sessions.values()
+    visitors = {id for id, one in conference.invites.participants.items() if one.visitor}
     return {
         "name": conference.room_jid,
         "meeting_id": conference.meeting_id,
@@ -107,15 +109,14 @@ def describe(conference: Conference) -> dict[str, object]:
             "av_moderation": conference.moderation.describe(),
         },
         "participants": {
-            id: {
-                "visitor": one.visitor,
-                "features": sorted(one.features),
-                "session": one.session.state.value if one.session else None,
-            }
-            for id, one in conference.invites.participants.items()
+            id: _describe_participant(one) for id, one in conference.invites.participants.items()
         },
         "colibri_session_manager": {
-            "participants": {id: one.bridge.nick for one in sessions for id in one.endpoints},
+            "participants": {
+                id: {"id": id, "bridge": one.bridge.nick, "visitor": id in visitors}
+                for one in sessions
+                for id in one.endpoints
+            },
             "sessions": {
                 one.bridge.nick: {
                     "bridge": str(one.bridge),
@@ -129,4 +130,20 @@ def describe(conference: Conference) -> dict[str, object]:
         "visitor_count": sum(len(room.members) for room in conference.visitors.rooms.values()),
         "participant_count": len(conference.main.members),
         "conference_properties": conference.properties,
+    }
+
+
+def _describe_participant(one: Participant) -> dict[str, object]:
+    """A participant; where it is, only the address of its Jingle session says."""
+    session = one.session
+    return {
+        "id": one.id,
+        "invite_runnable": "Not running" if one.inviting is None else "Running",
+        "jingle_session": None
+        if session is None
+        else {
+            "sid": session.sid,
+            "remoteJid": one.member.occupant_jid,
+            "state": session.state.name,
+        },
     }
