@@ -11,7 +11,13 @@ from typing import NoReturn
 import ifaddr  # noqa: F401  its first import starts ldconfig, in whatever test that happens
 import pytest
 
-pytest_plugins = ["tests.disks", "tests.fakes.nodes", "tests.fakes.lab", "tests.fakes.wdio"]
+pytest_plugins = [
+    "tests.disks",
+    "tests.fakes.engines",
+    "tests.fakes.nodes",
+    "tests.fakes.lab",
+    "tests.fakes.wdio",
+]
 
 PROGRAMS = ("programs", "browser", "engine", "lab", "vm")
 SOCKETS = ("sockets", "browser", "engine", "lab", "vm")

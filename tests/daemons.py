@@ -30,11 +30,17 @@ class Tested:
 
 
 NPM = Need("npm", ("npm",), "installs the packages of the tests' end-to-end suite")
+SSHD = Need(
+    "sshd",
+    ("openssh-server",),
+    "answers Docker's client on the tests' other machines",
+    version=None,
+)
 
 PROVIDERS: Mapping[str, Tested] = {
     # Disks are baked and booted in every run, without libvirt; some tests look with a browser.
     "docker": Tested(
-        (*DOCKER, QEMU, *DISKS, *BROWSER, *WEBDRIVER, NPM),
+        (*DOCKER, QEMU, *DISKS, *BROWSER, *WEBDRIVER, NPM, SSHD),
         lambda: engine.ask_engine().engine is not None,
         engine.ensure_engine,
         engine.stop_engine,

@@ -14,9 +14,10 @@ from labctl.core.errors import LabError
 from labctl.core.progress import Progress
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
-from labctl.providers.base import Ability, BundleParts, Rank
+from labctl.providers.base import Ability, BundleParts, Rank, in_one_run, no_hosts
 from labctl.providers.docker.images import DOCKER_IMAGES
 from labctl.topology.lab import Lab
+from labctl.topology.model import Node
 from labctl.topology.spec import ProviderName
 from labctl.topology.workdir import Workdir
 
@@ -35,6 +36,7 @@ class NullProvider:
     writes_hosts: bool = True
     network_first: bool = True
     parallel_up: bool = True
+    spreads: bool = False
     lacks: Mapping[Ability, str] = field(default_factory=dict)
     ssh_seconds: float = 1.0
     needs: tuple[Need, ...] = ()
@@ -56,6 +58,9 @@ class NullProvider:
     def check(self) -> list[Check]:
         return []
 
+    def check_hosts(self, hosts: Sequence[str]) -> list[Check]:
+        return no_hosts(hosts)
+
     def prove(self, progress: Progress) -> list[Check]:
         return []
 
@@ -75,6 +80,9 @@ class NullProvider:
     def vagrant_data(self, lab: Lab) -> dict[str, Any]:
         self.said.append("data")
         return self.data
+
+    def split(self, nodes: Sequence[Node]) -> Sequence[tuple[Mapping[str, str], Sequence[Node]]]:
+        return in_one_run(nodes)
 
     def read_states(self, folder: Workdir) -> dict[str, str]:
         return dict(self.states)

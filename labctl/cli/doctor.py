@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +18,12 @@ from labctl.cli.told import CheckTold, DoctorTold, tell
               help="What shall run the machines.")  # fmt: skip
 @click.option("--network", default="192.168.56.0/24", show_default=True, metavar="CIDR",
               help="The network of the lab.")  # fmt: skip
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A lab.conf: its provider, its network and its machines instead.",
+)
 @click.option("--fix", is_flag=True, help="Cure what a command can cure, and say what changed.")
 @click.option(
     "--lab",
@@ -28,7 +35,13 @@ from labctl.cli.told import CheckTold, DoctorTold, tell
 )
 @json_option
 def doctor_command(
-    *, provider: str, network: str, fix: bool, lab_name: str | None, as_json: bool
+    *,
+    provider: str,
+    network: str,
+    config: Path | None,
+    fix: bool,
+    lab_name: str | None,
+    as_json: bool,
 ) -> int:
     """Check whether this machine can run a lab, or what is wrong with one that runs.
 
@@ -49,15 +62,17 @@ def doctor_command(
     labctl doctor
     labctl doctor --fix
     labctl doctor --provider auto --network auto
+    labctl doctor --config lab.conf
     labctl doctor --lab
     labctl doctor --lab class --json
     """
     if lab_name is not None:
         return _diagnose(lab_name or None, fix=fix, as_json=as_json)
-    return _examine(provider, network, fix=fix, as_json=as_json)
+    flags = {"provider": provider, "network": network} if config is None else {}
+    return _examine(config, flags, fix=fix, as_json=as_json)
 
 
-def _examine(provider: str, network: str, *, fix: bool, as_json: bool) -> int:
+def _examine(config: Path | None, flags: dict[str, str], *, fix: bool, as_json: bool) -> int:
     from dataclasses import replace
 
     from labctl.core.checks import CheckStatus, render_checks
@@ -67,7 +82,7 @@ def _examine(provider: str, network: str, *, fix: bool, as_json: bool) -> int:
     from labctl.providers.table import is_provider
     from labctl.spec import load_spec
 
-    spec, _ = load_spec(None, {"provider": provider, "network": network})
+    spec, _ = load_spec(config, flags)
     changed: list[str] = []
     with progress_shown() as progress, ended_in_order():
         if not is_provider(spec.provider):

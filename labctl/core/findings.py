@@ -55,6 +55,8 @@ class Finding(StrEnum):
     ENGINE_DESKTOP = "engine-desktop", "This machine does not reach nodes inside of its VM."
     ENGINE_ELSEWHERE = "engine-elsewhere", "Nodes are reached through a bridge of this machine."
     ENGINE_FILES = "engine-files", "Nodes get their keys from files of the project's folder."
+    HOST_SILENT = "host-silent", "A machine of 'hosts' runs a part of the lab's nodes."
+    SWARM_MISSING = "swarm-missing", "A swarm's network joins the nodes of several machines."
     STORAGE_VFS = "storage-vfs", "It copies a whole image for each layer and node."
     CGROUPS_MISSING = "cgroups-missing", "A node's systemd does not start without a hierarchy."
     FIREWALL_FLUSHED = "firewall-flushed", "The engine needs its rules to make networks and ports."

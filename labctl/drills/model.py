@@ -79,6 +79,7 @@ class Where(StrEnum):
     PAIR = "the bridge in use and another one"
     OTHERS = "all other bridges"
     ALL = "all bridges"
+    MACHINE = "the machine of the bridge in use, with all its nodes"
     VNODE = "the vnode in use"
     PROSODY = "Prosody on the JMS"
     JICOFO = "Jicofo"
@@ -91,6 +92,7 @@ class Need(StrEnum):
     TWO_BRIDGES = "two bridges"
     THREE_BRIDGES = "three bridges"
     FAR_BRIDGE = "a bridge on a node of its own"
+    FAR_MACHINE = "a bridge on another machine than the JMS's"
     VNODE = "a vnode"
     TWO_VNODES = "two vnodes"
     OWN_CLOCK = Ability.OWN_CLOCK.value

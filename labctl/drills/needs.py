@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from labctl.drills.model import Drill, Need
-from labctl.drills.stage import far_bridges
+from labctl.drills.places import bridges_of_far_machines, far_bridges
 from labctl.providers.base import Ability
 from labctl.providers.table import provider_of
 from labctl.topology.model import Topology
@@ -26,6 +26,9 @@ def _reason(need: Need, topology: Topology) -> str | None:
         case Need.FAR_BRIDGE:
             fine = bool(far_bridges(topology))
             reason = "the only bridge is on the JMS, which cannot be cut off from itself"
+        case Need.FAR_MACHINE:
+            fine = bool(bridges_of_far_machines(topology))
+            reason = "no bridge is on another machine than the JMS ('hosts' in lab.conf)"
         case Need.VNODE:
             fine, reason = bool(topology.vnodes), "the lab has no vnodes"
         case Need.TWO_VNODES:

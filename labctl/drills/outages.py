@@ -138,6 +138,33 @@ CUT_OFF_ONE_WAY = Drill(
     ),
 )
 
+MACHINE_LOST = Drill(
+    name="machine-lost",
+    title="A machine with the bridge in use is lost",
+    fault=f"{RULES.format(Way.BOTH)}, for every node of the machine",
+    undone="the rules are removed",
+    watched="the call, Jicofo's health checks",
+    upstream="not seen with the originals; every bridge of the machine is expected to be as one"
+    " that is cut off: participants are told nothing, health checks fail at 36-40 s",
+    weakness=NOT_MOVED_AWAY,
+    needs=(Need.FAR_MACHINE, Need.TWO_BRIDGES),
+    place=Where.MACHINE,
+    budget=220,
+    acts=(
+        Act(
+            Partition(),
+            Where.MACHINE,
+            (*HEALTH, *NOT_MOVED, *NO_SOUND, STAYS_IN_BREWERY, STREAMS_STAY),
+            quiet=2.0,
+        ),
+        ended(
+            Partition(),
+            back(110.0, "its bridges count again some time after healing"),
+            where=Where.MACHINE,
+        ),
+    ),
+)
+
 SQUEEZED = Drill(
     name="memory",
     title="The bridge in use runs out of memory",
@@ -173,4 +200,4 @@ SQUEEZED = Drill(
     ),
 )  # fmt: skip
 
-OUTAGE_DRILLS = (HUNG, CUT_OFF, CUT_OFF_IDLE, CUT_OFF_ONE_WAY, SQUEEZED)
+OUTAGE_DRILLS = (HUNG, CUT_OFF, CUT_OFF_IDLE, CUT_OFF_ONE_WAY, MACHINE_LOST, SQUEEZED)

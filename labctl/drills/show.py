@@ -22,7 +22,8 @@ from labctl.drills.journal import Journal
 from labctl.drills.judge import CLOCK_ERROR, is_settled
 from labctl.drills.listen import Listener
 from labctl.drills.model import Act, Drill, Mark, Probe, Try, Where, Who
-from labctl.drills.stage import PICTURES, SOUND, DrillStage, wanted_bridges
+from labctl.drills.places import wanted_bridges
+from labctl.drills.stage import PICTURES, SOUND, DrillStage
 from labctl.drills.watch import Seen, Watcher, marks_of
 from labctl.topology.lab import Lab
 
@@ -177,7 +178,8 @@ class Show:
                 tries = [each for each in act.tries if each.probe is not Probe.SAY]
                 return tuple(f"newcomer {index + 1}.{n + 1}" for n in range(len(tries)))
             case Who.HIT:
-                return tuple(spot.name for spot in spots)
+                # A node that is hit as a whole and has no bridge shows nothing that is watched.
+                return tuple(spot.name for spot in spots if spot.unit)
             case Who.BRIDGES:
                 return self.lab.topology.bridges
             case Who.JICOFO:

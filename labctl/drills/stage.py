@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
@@ -24,13 +24,13 @@ from labctl.drills.faults import (
 )
 from labctl.drills.journal import Journal, UndoEntry, run_entry
 from labctl.drills.model import Where
+from labctl.drills.places import NoSuchPlaceError, far_bridges
 from labctl.drills.scripts import render_fault, render_undo
 from labctl.node import jicofo
 from labctl.node.reach import reach
 from labctl.node.script import ShellScript
 from labctl.node.seam import on_all
 from labctl.topology.lab import Lab
-from labctl.topology.model import Topology
 from labctl.topology.roles import JICOFO, NGINX, PROSODY
 from labctl.topology.units import UnitFacts
 
@@ -46,10 +46,6 @@ TRIES = 4
 
 BridgePlace = Literal[Where.OWN, Where.IN_USE, Where.PAIR, Where.OTHERS, Where.IDLE, Where.ALL]
 """Places that are bridges."""
-
-
-class NoSuchPlaceError(LabError):
-    """The lab has nothing that a drill's fault could hit."""
 
 
 @dataclass(slots=True)
@@ -109,6 +105,8 @@ class DrillStage:
                 return (self._jms_spot(NGINX),)
             case Where.VNODE:
                 return (self._vnode_spot(),)
+            case Where.MACHINE:
+                return tuple(self._machine_spots())
             case Where.OWN | Where.IN_USE | Where.PAIR | Where.OTHERS | Where.IDLE | Where.ALL:
                 return tuple(self._bridge_spot(nick) for nick in self._nicks(where))
             case _:
@@ -149,6 +147,15 @@ class DrillStage:
     def _bridge_spot(self, nick: str) -> Spot:
         node = next(node for node in self.lab.topology.nodes if node.bridge == nick)
         return Spot(node.name, BRIDGE_UNIT, nick)
+
+    def _machine_spots(self) -> Iterator[Spot]:
+        """Every node of the machine that has the bridge in use; those without a bridge are hit as
+        nodes, which have no unit."""
+        used = self._nicks(Where.IN_USE)
+        host = next(it.host for it in self.lab.topology.nodes if it.bridge in used)
+        for node in self.lab.topology.nodes:
+            if node.host == host:
+                yield Spot(node.name, BRIDGE_UNIT if node.bridge else "", node.bridge or node.name)
 
     def _vnode_spot(self) -> Spot:
         name = self.call.vnode if self.call is not None else None
@@ -266,27 +273,3 @@ class DrillStage:
             visitor.wait_for(Kind.ACCEPTED, deadline=JOIN_SECONDS)
         call.visitors = tuple(found)
         call.vnode = found[0].view().vnode
-
-
-def far_bridges(topology: Topology) -> tuple[str, ...]:
-    """Bridges that are alone on their node: those that a partition can cut off."""
-    jms = topology.jms
-    return tuple(node.bridge for node in topology.nodes if node.bridge and node is not jms)
-
-
-def wanted_bridges(topology: Topology, place: Where) -> tuple[str, ...]:
-    """Where a call must be for a drill whose call is placed at `place`."""
-    match place:
-        case Where.OWN:
-            return (str(topology.jms.bridge),)
-        case Where.IN_USE:
-            return far_bridges(topology) or topology.bridges
-        case Where.ALL:
-            return topology.bridges
-        case (
-            Where.IDLE | Where.PAIR | Where.OTHERS | Where.VNODE | Where.PROSODY | Where.JICOFO
-            | Where.NGINX
-        ):  # fmt: skip
-            raise NoSuchPlaceError(f"A call cannot be placed at '{place}'.")
-        case _:
-            assert_never(place)

@@ -66,6 +66,7 @@ def look(spec: Spec, *, progress: Progress) -> list[Check]:
         lambda: [check_user(), *check_folders(), check_files(raise_file_limit())],
         *((lambda need=need: [check_need(need)]) for need in chosen.needs if need.when()),
         chosen.check,
+        *([lambda: chosen.check_hosts(spec.hosts)] if spec.hosts else []),
         lambda: [check_disk("disk, project", free_mib(PROJECT))],
         lambda: [check_network(spec.network)],
         lambda: [check_memory(available_mib(), spec)],

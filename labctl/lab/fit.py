@@ -9,6 +9,7 @@ from pathlib import Path
 from labctl.core.errors import LabError
 from labctl.core.progress import NOTICE, Progress
 from labctl.providers.table import provider_of
+from labctl.topology.hosts import is_here
 from labctl.topology.keys import AUTO_NETWORK
 from labctl.topology.layout import resolve
 from labctl.topology.model import Node
@@ -33,20 +34,23 @@ def parse_available(text: str) -> int:
 
 
 def memory_mib(spec: Spec) -> int:
-    """The memory of all machines of a lab, in MiB."""
+    """The memory of all machines of a lab that are here, in MiB."""
     return sum(node.size.memory_mib for node in nodes_of(spec))
 
 
 def least_mib(spec: Spec) -> int:
-    """With less than this, in MiB, some of a lab's nodes do not start reliably."""
+    """With less than this, in MiB, some of a lab's nodes here do not start reliably."""
     return sum(role_facts(node.role).least_memory_mib for node in nodes_of(spec))
 
 
 def nodes_of(spec: Spec) -> tuple[Node, ...]:
-    """The nodes of a lab, even while 'auto' has not chosen its network: addresses do not count."""
+    """The nodes of a lab that run on this machine.
+
+    Also while 'auto' has not chosen its network: addresses do not count.
+    """
     if spec.network == AUTO_NETWORK:
         spec = replace(spec, network=Spec().network)
-    return resolve(spec).nodes
+    return tuple(node for node in resolve(spec).nodes if is_here(node.host))
 
 
 @dataclass(frozen=True, slots=True)

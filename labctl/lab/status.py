@@ -21,6 +21,7 @@ from labctl.report.status import (
     Status,
     VNodeStatus,
 )
+from labctl.topology.hosts import host_name
 from labctl.topology.lab import Lab
 from labctl.topology.migrate import MachineFacts
 from labctl.topology.model import Node, Topology
@@ -98,6 +99,7 @@ def _node(node: Node, machine: str, state: NodeState) -> NodeStatus:
             name: PackageStatus(version, stand_in=name in state.stand_ins)
             for name, version in state.versions.items()
         },
+        host=node.host,
     )
 
 
@@ -146,6 +148,7 @@ def render_status(status: Status) -> str:
     ]
     lines += [
         f"{it.name:<12} {it.role:<9} {it.address:<16} {it.machine:<12} {render_units(it)}"
+        + (f", on {host_name(it.host)}" if it.host else "")
         for it in status.nodes
     ]
     lines += ["", f"{'BRIDGE':<12} {'NODE':<12} {'STATE':<32} MEDIA"]

@@ -18,6 +18,7 @@ from labctl.core.progress import Progress
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
 from labctl.topology.lab import Lab
+from labctl.topology.model import Node
 from labctl.topology.spec import ProviderName
 from labctl.topology.workdir import Workdir
 
@@ -94,6 +95,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def spreads(self) -> bool:
+        """Whether a lab's nodes may be on several machines (`hosts`)."""
+        ...
+
+    @property
     def lacks(self) -> Mapping[Ability, str]:
         """The abilities that nodes do not have, each with the reason."""
         ...
@@ -134,6 +140,10 @@ class Provider(Protocol):
         """The checks of `labctl doctor` for the provider; changes nothing."""
         ...
 
+    def check_hosts(self, hosts: Sequence[str]) -> list[Check]:
+        """The checks of `labctl doctor` for the machines of a lab on several."""
+        ...
+
     def prove(self, progress: Progress) -> list[Check]:
         """Try what cannot be known otherwise, such as starting a node; removes what it makes."""
         ...
@@ -168,6 +178,10 @@ class Provider(Protocol):
         """
         ...
 
+    def split(self, nodes: Sequence[Node]) -> Sequence[tuple[Mapping[str, str], Sequence[Node]]]:
+        """The nodes of each run of Vagrant that creates some, and what its environment adds."""
+        ...
+
     def read_states(self, folder: Workdir) -> dict[str, str]:
         """The nodes' states in Vagrant's words, faster than `vagrant status`.
 
@@ -197,6 +211,16 @@ class Provider(Protocol):
     def clean(self, folder: Workdir) -> None:
         """Remove what is left of a lab: machines and network."""
         ...
+
+
+def in_one_run(nodes: Sequence[Node]) -> Sequence[tuple[Mapping[str, str], Sequence[Node]]]:
+    """`Provider.split` where one run of Vagrant creates all nodes."""
+    return [({}, nodes)]
+
+
+def no_hosts(hosts: Sequence[str]) -> list[Check]:
+    """`Provider.check_hosts` where labs are on one machine: `resolve_provider` refuses it."""
+    return []
 
 
 def describe_kernel(provider: Provider) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from labctl.core.errors import LabError
 from labctl.core.progress import Progress
 from labctl.providers.base import Provider, Rank
-from labctl.providers.table import TABLE, is_provider
+from labctl.providers.table import TABLE, is_provider, provider_of
 from labctl.topology.spec import ProviderName, Spec
 from labctl.topology.workdir import Workdir
 
@@ -17,13 +17,19 @@ def resolve_provider(spec: Spec, *, named: bool, workdir: Workdir, progress: Pro
     """The same spec with a definite provider instead of 'auto'.
 
     An existing lab keeps its provider unless another is `named`; for a new lab, 'auto' chooses.
-    Errors: LabError if a lab with machines would change its provider, or if none works.
+    Errors: LabError if none works, or if it cannot spread a lab over `hosts`.
     """
     kept, wanted = kept_provider(workdir), spec.provider
     if kept is not None and not (named and is_provider(wanted)):
-        return replace(spec, provider=kept)
-    if not is_provider(wanted):
-        return replace(spec, provider=choose_provider(progress=progress))
+        spec = replace(spec, provider=kept)
+    elif not is_provider(wanted):
+        spec = replace(spec, provider=choose_provider(progress=progress))
+    if spec.hosts and not provider_of(spec.provider).spreads:
+        able = ", ".join(f"'{row.name}'" for row in TABLE.values() if row.spreads)
+        raise LabError(
+            f"Provider '{spec.provider}' cannot spread a lab over the machines in 'hosts'.",
+            hint=f"Providers that can: {able}. Or remove 'hosts'.",
+        )
     return spec
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import fcntl
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from labctl.core.errors import LabError
@@ -40,6 +41,8 @@ NETWORK_SECONDS = 15.0
 """How long a network may take to come up after the first machine that brings it up."""
 
 CONSOLE_LINES = 15
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Machines(Protocol):
@@ -170,11 +173,11 @@ class VagrantMachines:
         if stopped:
             self._provider.start(self._lab.folder, stopped)
         missing = [node for node in wanted if states[node.name] not in (RUNNING, STOPPED)]
-        if missing:
+        for env, some in self._provider.split(missing) if missing else ():
             # If the provider is named, Vagrant does not ask for the engine's version for each node.
-            vagrant, names = self._vagrant(progress), pattern([node.name for node in missing])
-            with self._consoles(missing), self._timings.step("vagrant up"):
-                vagrant.up(names, provider=self._provider.name)
+            vagrant = self._vagrant(progress, env=env)
+            with self._consoles(some), self._timings.step("vagrant up"):
+                vagrant.up(pattern([node.name for node in some]), provider=self._provider.name)
 
     @contextmanager
     def _consoles(self, nodes: Sequence[Node]) -> Iterator[None]:
@@ -203,7 +206,7 @@ class VagrantMachines:
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         return "".join(f"\n    {line}" for line in lines[-CONSOLE_LINES:])
 
-    def _vagrant(self, progress: Progress) -> Any:
+    def _vagrant(self, progress: Progress, *, env: Mapping[str, str] = NOTHING) -> Any:
         def on_line(line: str) -> None:
             if said := parse_line(line):
                 progress("machines", said[1], node=said[0])
@@ -213,7 +216,7 @@ class VagrantMachines:
 
         return Vagrant(
             self._root,
-            env=self._env(),
+            env=self._env() | dict(env),
             lock=self._lock,
             log=self.log,
             on_line=on_line,

@@ -33,7 +33,10 @@ class PackageStatus:
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """One node: its machine's state in Vagrant's word, and its units' in systemd's words."""
+    """One node: its machine's state in Vagrant's word, and its units' in systemd's words.
+
+    `host` is where it runs, if the lab has `hosts`.
+    """
 
     name: str
     role: str
@@ -42,6 +45,7 @@ class NodeStatus:
     answers: bool
     units: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, PackageStatus] = field(default_factory=dict)
+    host: str = ""
 
     @property
     def idle_units(self) -> tuple[str, ...]:

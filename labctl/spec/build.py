@@ -11,10 +11,21 @@ from typing import Any
 
 from labctl.core.errors import Problem, SpecError
 from labctl.spec.hocon import load_hocon
+from labctl.spec.hosts import check_hosts, want_hosts, want_placement
 from labctl.spec.origin import Origins
 from labctl.spec.packages import want_packages, with_source
 from labctl.spec.readers import Fields, normal, want, want_mib, want_object
-from labctl.topology.keys import AUTO, AUTO_NETWORK, Declared, KeyGroup, Memory, PerRole, declared
+from labctl.topology.keys import (
+    AUTO,
+    AUTO_NETWORK,
+    Declared,
+    HostList,
+    KeyGroup,
+    Memory,
+    PerRole,
+    Placement,
+    declared,
+)
 from labctl.topology.layout import jms_offset, last_offset
 from labctl.topology.roles import rows
 from labctl.topology.spec import Packages, Role, Size, Spec
@@ -76,6 +87,7 @@ def spec_from_data(data: Mapping[str, Any], *, origins: Origins | None = None, b
             values[each.attribute] = _sizes(fields, each.key.path, small=small)
     spec = Spec(**values)
     _check_network(spec, fields)
+    check_hosts(spec, fields)
     if problems:
         raise _error(problems, origins)
     return spec
@@ -129,6 +141,10 @@ def _read(
     key = each.key
     if key.kind == KeyGroup(Packages):
         return want_packages(fields, base=base)
+    if isinstance(key.kind, HostList):
+        return want_hosts(fields, key.name)
+    if isinstance(key.kind, Placement):
+        return want_placement(fields, key.name)
     if key.path == key.top:
         return want(fields, key.name, key.kind, each.default)
     inner = objects[key.top]

@@ -18,12 +18,14 @@ from labctl.topology.keys import (
     Cidr,
     DebianRelease,
     DomainName,
+    HostList,
     KeyGroup,
     KeyType,
     LabName,
     Memory,
     OnOff,
     PerRole,
+    Placement,
     Text,
     Texts,
     Versions,
@@ -106,7 +108,7 @@ def want(fields: Fields, name: str, kind: KeyType, default: Any) -> Any:
             return want_release(fields, name, default)
         case Text():
             return want_text(fields, name, default)
-        case Texts() | Versions() | KeyGroup() | PerRole():
+        case Texts() | Versions() | HostList() | Placement() | KeyGroup() | PerRole():
             raise TypeError(f"{fields.key(name)} has a reader of its own")
         case _:
             assert_never(kind)

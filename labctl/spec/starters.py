@@ -130,7 +130,7 @@ def _about(facts: KeyFacts) -> Iterator[str]:
 
 def _is_inner(key: str) -> bool:
     """Keys that a file of a few lines need not mention: `labctl config explain` lists them."""
-    return key.startswith(("packages.", "roles."))
+    return key.startswith(("packages.", "roles.", "hosts", "placement", "encrypt"))
 
 
 def _shown_default(facts: KeyFacts) -> str:

@@ -83,6 +83,16 @@ class DebianRelease:
 
 
 @dataclass(frozen=True, slots=True)
+class HostList:
+    """A list of machines (`labctl.topology.hosts`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An object of nodes or roles, and the machine of each."""
+
+
+@dataclass(frozen=True, slots=True)
 class KeyGroup:
     """An object of keys, which are the fields of a dataclass of their own."""
 
@@ -99,7 +109,7 @@ class PerRole:
 
 KeyType = (
     WholeNumber | OnOff | Choice | LabName | DomainName | Cidr | Text | Texts | Versions | Memory
-    | DebianRelease | KeyGroup | PerRole
+    | DebianRelease | HostList | Placement | KeyGroup | PerRole
 )  # fmt: skip
 
 
@@ -196,7 +206,7 @@ def _revived(kind: KeyType, value: Any) -> Any:
             return words(value)
         case Cidr():
             return AUTO_NETWORK if value == AUTO else IPv4Network(value)
-        case Texts():
+        case Texts() | HostList():
             return tuple(value)
         case KeyGroup(of):
             return revive(of, value)
@@ -204,7 +214,7 @@ def _revived(kind: KeyType, value: Any) -> Any:
             return {role(name): revive(of, item) for name, item in value.items()}
         case (
             WholeNumber() | OnOff() | LabName() | DomainName() | Text() | Versions() | Memory()
-            | DebianRelease()
+            | DebianRelease() | Placement()
         ):  # fmt: skip
             return value
         case _:

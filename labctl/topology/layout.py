@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labctl.topology.hosts import place
 from labctl.topology.model import Node, Topology, VNode
 from labctl.topology.rolefacts import RoleFacts
 from labctl.topology.roles import role_facts, rows
@@ -29,6 +30,7 @@ def _node(spec: Spec, row: RoleFacts, i: int) -> Node:
         bridge=row.bridge.format(name=name) if row.bridge else None,
         vnodes=_share(spec, i, row.count(spec)) if row.vnodes is spec.visitors_layout else (),
         turn=row.turn and spec.turn,
+        host=place(spec.hosts, spec.placement, name=name, role=row.role, index=i),
     )
 
 
@@ -42,6 +44,11 @@ def _share(spec: Spec, i: int, nodes: int) -> tuple[VNode, ...]:
 def roles_of(spec: Spec) -> tuple[Role, ...]:
     """The roles of which a lab has nodes."""
     return tuple(row.role for row in rows() if row.count(spec))
+
+
+def names_of(spec: Spec) -> tuple[str, ...]:
+    """The names of a lab's nodes, even while 'auto' has not chosen its network."""
+    return tuple(row.names.format(n=i + 1) for row in rows() for i in range(row.count(spec)))
 
 
 def jms_offset() -> int:

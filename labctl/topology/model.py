@@ -70,7 +70,8 @@ class Node:
 
     `bridge` is the nick of the node's videobridge in the brewery, or None if it has none.
     `turn` says whether it runs coturn.  `image` is what the provider starts (a Docker image
-    reference, a Vagrant box name); it is empty until the images are known.
+    reference, a Vagrant box name); it is empty until the images are known.  `host` is the machine
+    that the node is on, if the lab is spread over several (`labctl.topology.hosts`).
     """
 
     name: str
@@ -81,6 +82,7 @@ class Node:
     vnodes: tuple[VNode, ...] = ()
     turn: bool = False
     image: str = ""
+    host: str = ""
 
     @property
     def vnode_address(self) -> IPv4Address:
@@ -175,7 +177,7 @@ class Topology:
 
 
 def _node_to_json(node: Node) -> dict[str, Any]:
-    return {
+    data = {
         "name": node.name,
         "role": str(node.role),
         "address": str(node.address),
@@ -186,6 +188,7 @@ def _node_to_json(node: Node) -> dict[str, Any]:
         "turn": node.turn,
         "image": node.image,
     }
+    return data | ({"host": node.host} if node.host else {})
 
 
 def _node_from_json(data: Mapping[str, Any]) -> Node:
@@ -198,4 +201,5 @@ def _node_from_json(data: Mapping[str, Any]) -> Node:
         vnodes=tuple(VNode(index) for index in data["vnodes"]),
         turn=data.get("turn", False),
         image=data["image"],
+        host=data.get("host", ""),
     )

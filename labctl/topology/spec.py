@@ -17,12 +17,14 @@ from labctl.topology.keys import (
     Cidr,
     DebianRelease,
     DomainName,
+    HostList,
     Key,
     KeyGroup,
     LabName,
     Memory,
     OnOff,
     PerRole,
+    Placement,
     Text,
     Texts,
     Versions,
@@ -258,6 +260,23 @@ class Spec:
     sizes: Mapping[Role, Size] = declare(
         dict,
         Key("roles", PerRole(Role, Size), "Sizes of machines, by role."),
+    )
+    hosts: tuple[str, ...] = declare(
+        (),
+        Key("hosts", HostList(),
+            "The machines over which the nodes are spread: `local`, `ssh://[USER@]MACHINE[:PORT]`.",
+            default="this machine",
+            more="Provider `docker` only; see [several machines](howto/several-machines.md)."),
+    )  # fmt: skip
+    placement: Mapping[str, str] = declare(
+        dict,
+        Key("placement", Placement(),
+            "Machines for nodes or roles: `{ jms = lab1, visitors = lab2 }`.",
+            default="in turn, the JMS on the first"),
+    )  # fmt: skip
+    encrypt: bool = declare(
+        False,
+        Key("encrypt", OnOff(), "Encrypt what the machines of `hosts` send each other (IPsec)."),
     )
 
     def to_json(self) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def test_what_a_lab_cannot_do_is_skipped_with_the_reason(
     assert reason in why
 
 
-def test_the_readmes_lab_can_do_all_but_the_clock() -> None:
+def test_the_readmes_lab_can_do_all_but_the_clock_and_a_lost_machine() -> None:
     cannot = [drill.name for drill in DRILLS if why_not(drill, resolve(Spec()))]
-    assert cannot == ["clock"]
+    assert cannot == ["machine-lost", "clock"]
     assert Need.OWN_CLOCK in named("clock").needs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -17,9 +18,14 @@ from labctl.drills.answering import wait_answering
 from labctl.drills.faults import BRIDGE_UNIT, Spot, Start, Stop, Undo
 from labctl.drills.heal import ensure_healthy, known_bridges, lame_bridges
 from labctl.drills.journal import Journal, load_journal
-from labctl.drills.model import Where
-from labctl.drills.stage import Call, DrillStage, NoSuchPlaceError
+from labctl.drills.model import Where, Who
+from labctl.drills.outages import MACHINE_LOST
+from labctl.drills.places import NoSuchPlaceError, bridges_of_far_machines, wanted_bridges
+from labctl.drills.show import Show
+from labctl.drills.stage import Call, DrillStage
 from labctl.topology.lab import Lab
+from labctl.topology.layout import resolve
+from labctl.topology.spec import Spec
 from tests.fakes.lab import PROBE, probe_answer
 from tests.fakes.nodes import FakeNodes
 
@@ -150,3 +156,22 @@ def test_lame_bridges_are_stopped_until_jicofo_has_lost_them(
     assert found.after is not None and not found.left
     verbs = [ran.text for ran in nodes.ran_on("jvb1", "systemctl st")]
     assert verbs == [f"systemctl stop {BRIDGE_UNIT}", f"systemctl start {BRIDGE_UNIT}"]
+
+
+def test_a_lost_machine_is_every_node_of_it_and_never_the_jms(lab: Lab) -> None:
+    spec = Spec(hosts=("local", "ssh://lab2"), jvbs=3, visitors=4)
+    spread = replace(lab, topology=resolve(spec))
+    stage = DrillStage(spread, Journal(lab.folder, what="x"), ExitStack(), cast(Target, None))
+    assert bridges_of_far_machines(spread.topology) == ("jvb1", "jvb3")
+    assert wanted_bridges(spread.topology, Where.MACHINE) == ("jvb1", "jvb3")
+    stage.call = Call(cast(SyncCrowd, None), frozenset({"jvb3"}), ())
+    spots = stage.spots(Where.MACHINE)
+    assert [spot.name for spot in spots] == ["jvb1", "jvb3", "visitors1"]
+    assert [spot.unit for spot in spots] == [BRIDGE_UNIT, BRIDGE_UNIT, ""]
+    assert bridges_of_far_machines(resolve(Spec(jvbs=3))) == ()
+
+
+def test_of_a_node_without_a_bridge_nothing_is_expected() -> None:
+    spots = [Spot("jvb1", BRIDGE_UNIT, "jvb1"), Spot("visitors1", "", "visitors1")]
+    show = object.__new__(Show)
+    assert show._subjects(Who.HIT, 0, MACHINE_LOST.acts[0], spots) == ("jvb1",)

@@ -7,7 +7,9 @@ from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from labctl.cli.doctor import doctor_command
 from labctl.core import checks
 from labctl.core.checks import Check, CheckStatus
 from labctl.core.errors import LabError
@@ -213,3 +215,19 @@ def test_a_suite_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_the_largest_lab_that_fits_is_named(available: int, fits: str) -> None:
     assert doctor.check_memory(available, Spec()).found.endswith(fits)
+
+
+def test_a_lab_conf_brings_its_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Spec] = []
+
+    def examine(spec: Spec, **_: object) -> list[Check]:
+        asked.append(spec)
+        return []
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    conf = tmp_path / "lab.conf"
+    conf.write_text('hosts = [local, "ssh://lab2"]\nnetwork = "10.1.0.0/24"\n')
+    for words in ([], ["--config", str(conf)]):
+        assert CliRunner().invoke(doctor_command, words).exit_code == 0
+    assert [spec.hosts for spec in asked] == [(), ("local", "ssh://lab2")]
+    assert str(asked[1].network) == "10.1.0.0/24"

@@ -88,3 +88,12 @@ def test_a_lab_whose_network_is_still_to_be_chosen_has_a_size() -> None:
     auto = replace(DEFAULT, network=AUTO_NETWORK)
     assert memory_mib(auto) == memory_mib(DEFAULT)
     assert said(auto, memory_mib(auto)) == []
+
+
+def test_nodes_on_other_machines_take_nothing_of_this_one() -> None:
+    alone = Spec(jvbs=1, visitors=0)
+    spread = replace(alone, hosts=("local", "ssh://lab2"))
+    away = replace(alone, hosts=("ssh://lab2", "ssh://lab3"))
+    jms = resolve(alone).jms.size.memory_mib
+    assert memory_mib(alone) > memory_mib(spread) == jms
+    assert memory_mib(away) == 0

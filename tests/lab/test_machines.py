@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from labctl.host import network
 from labctl.node.keys import ensure_keys
 from labctl.providers import table as providers
 from labctl.providers import vagrant
-from labctl.providers.vagrant import VagrantMachines
+from labctl.providers.vagrant import NOTHING, VagrantMachines
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
 from labctl.topology.spec import ProviderName, Spec
@@ -44,7 +44,7 @@ class Machines(VagrantMachines):
     said: list[str]
     error: LabError | None = None
 
-    def _vagrant(self, progress: Progress) -> Any:
+    def _vagrant(self, progress: Progress, *, env: Mapping[str, str] = NOTHING) -> Any:
         return FakeVagrant(self.said, self.error)
 
 

@@ -138,3 +138,22 @@ def test_units_that_do_not_run_are_named() -> None:
     said = status.render_units(replace(node, units={"a": runs, "b": ended, "c": ended}))
     assert said == "1 of 3 active; not b, c"
     assert status.render_units(replace(node, answers=False)) == "-"
+
+
+def test_where_a_node_runs_is_said_of_a_lab_on_several_machines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = Spec(lab="demo", jvbs=1, visitors=0, hosts=("local", "ssh://me@lab2"))
+    workdir = Workdir.of("demo", root=tmp_path)
+    workdir.save_topology(resolve(spec))
+    null = NullProvider(states={"jvb1": "unreachable"})
+    monkeypatch.setitem(table.TABLE, ProviderName.DOCKER, null)  # type: ignore[arg-type]
+    found = status.read_status(Lab.load(workdir))
+    assert {node.name: node.host for node in found.nodes} == {
+        "jms": "local",
+        "jvb1": "ssh://me@lab2",
+    }
+    lines = status.render_status(found).splitlines()
+    [row] = [line for line in lines if line.startswith("jvb1 ") and "unreachable" in line]
+    assert row.endswith("on lab2")
+    assert found.missing["jvb1 answers"] == "the machine is unreachable"

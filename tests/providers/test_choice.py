@@ -156,3 +156,13 @@ def test_whether_an_engine_can_be_had(
     monkeypatch.setattr(engine, "find_privilege", lambda: Privilege[privilege])
     said = engine.find_problem()
     assert (said is None) if problem is None else (said is not None and problem in said)
+
+
+def test_virtual_machines_stay_on_one_machine(tmp_path: Path) -> None:
+    spec = Spec(provider=ProviderName.LIBVIRT, hosts=("local", "ssh://lab2"))
+    workdir = Workdir.of("demo", root=tmp_path)
+    with pytest.raises(LabError, match="cannot spread a lab") as caught:
+        resolve_provider(spec, named=True, workdir=workdir, progress=silent)
+    assert "'docker'" in (caught.value.hint or "")
+    able = replace(spec, provider=ProviderName.DOCKER)
+    assert resolve_provider(able, named=True, workdir=workdir, progress=silent) == able

@@ -116,7 +116,7 @@ def test_a_container_of_others_that_vanishes_is_no_failure(
     pretend_machines(monkeypatch, lab.topology)
     machines, vagrant = VagrantMachines(lab), Forgetful(output, times=times)
     monkeypatch.setattr(machines, "_provider", NullProvider())
-    monkeypatch.setattr(machines, "_vagrant", lambda progress: vagrant)
+    monkeypatch.setattr(machines, "_vagrant", lambda progress, **_: vagrant)
     with pytest.raises(LabError, match=ends) if ends else nullcontext():
         machines.up()
     assert vagrant.calls == calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from labctl.core.process import run
+from labctl.topology.hosts import HERE, is_here
 from labctl.topology.workdir import Workdir
 
 LAB_LABEL = "labctl.lab"
@@ -12,9 +13,15 @@ WORKDIR_LABEL = "labctl.workdir"
 ENGINE_HINT = "Run 'labctl doctor' to check whether the Docker engine answers."
 
 
-def docker(*words: str, check: bool = True, timeout: float = 60.0) -> str:
-    """The output of a `docker` command."""
-    return run(["docker", *words], check=check, timeout=timeout, hint=ENGINE_HINT).output
+def docker(*words: str, check: bool = True, timeout: float = 60.0, at: str = HERE) -> str:
+    """The output of a `docker` command, asked of the engine of the machine `at`."""
+    env = environ_of(at)
+    return run(["docker", *words], env=env, check=check, timeout=timeout, hint=ENGINE_HINT).output
+
+
+def environ_of(host: str) -> dict[str, str]:
+    """What Docker's client needs in its environment to reach the engine of a machine."""
+    return {} if is_here(host) else {"DOCKER_HOST": host}
 
 
 def lab_filters(workdir: Workdir) -> list[str]:

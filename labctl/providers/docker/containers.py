@@ -1,7 +1,8 @@
-"""A lab's containers.
+"""A lab's containers on one machine.
 
 Vagrant creates and starts the containers.  This module does what Vagrant cannot: it finds which
 containers belong to this lab and what they were made from, and starts and stops all at once.
+`labctl.providers.docker.spread` does the same for a lab on several machines.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from labctl.providers.docker.command import (
     NODE_LABEL,
     WORKDIR_LABEL,
     docker,
+    environ_of,
     lab_filters,
 )
 from labctl.providers.docker.network import ensure_network, network_name, remove_network
 from labctl.providers.ownership import owned_by_other
+from labctl.topology.hosts import HERE
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node, Topology
 from labctl.topology.workdir import Workdir
@@ -76,19 +79,19 @@ def container_name(lab: str, node: str) -> str:
     return f"labctl-{lab}-{node}"
 
 
-def read_states(workdir: Workdir) -> dict[str, str]:
-    """The state of each container of the lab, by node."""
-    text = docker("ps", "-a", *lab_filters(workdir), "--format", _STATE_FORMAT)
+def read_states(workdir: Workdir, *, at: str = HERE) -> dict[str, str]:
+    """The state of each container of the lab on a machine, by node."""
+    text = docker("ps", "-a", *lab_filters(workdir), "--format", _STATE_FORMAT, at=at)
     pairs = (line.split("\t") for line in text.splitlines())
-    return {node: STATES.get(state, state) for node, state in pairs}
+    return {node: STATES.get(state, state) for node, state in pairs if node}
 
 
-def read_containers(workdir: Workdir) -> tuple[Container, ...]:
-    """The lab's containers, with what they were made from."""
-    ids = docker("ps", "-a", "-q", "--no-trunc", *lab_filters(workdir)).split()
+def read_containers(workdir: Workdir, *, at: str = HERE) -> tuple[Container, ...]:
+    """The lab's containers on a machine, with what they were made from."""
+    ids = docker("ps", "-a", "-q", "--no-trunc", *lab_filters(workdir), at=at).split()
     if not ids:
         return ()
-    return parse_containers(docker("container", "inspect", *ids))
+    return parse_containers(docker("container", "inspect", *ids, at=at))
 
 
 def parse_containers(text: str) -> tuple[Container, ...]:
@@ -96,10 +99,11 @@ def parse_containers(text: str) -> tuple[Container, ...]:
     return tuple(_container(entry) for entry in json.loads(text))
 
 
-def outdated(container: Container, topology: Topology) -> str | None:
+def outdated(container: Container, topology: Topology, *, cpus: int | None = None) -> str | None:
     """Why a container no longer fits the topology; None if it fits.
 
-    Names of other nodes are not compared, so a lab that grows keeps its running nodes.
+    `cpus` is how many its machine has; None stands for this machine.  Names of other nodes are not
+    compared, so a lab that grows keeps its running nodes.
     """
     if container.node not in {node.name for node in topology.nodes}:
         return "the lab no longer has this node"
@@ -107,7 +111,7 @@ def outdated(container: Container, topology: Topology) -> str | None:
     domain_names = {
         name: str(address) for name, address in topology.hosts.items() if _below(name, topology)
     }
-    wanted = _wanted(node)
+    wanted = _wanted(node, cpus or os.cpu_count() or 1)
     found = (container.image, container.address, container.memory, container.nano_cpus)
     for what, old, new in zip(("image", "address", "memory", "CPUs"), found, wanted, strict=True):
         if old != new:
@@ -128,10 +132,7 @@ def prepare(lab: Lab, known: Mapping[str, str]) -> dict[str, str]:
     removed: dict[str, str] = {}
     ids = []
     for container in read_containers(lab.folder):
-        why = (
-            "an earlier run was interrupted" if known.get(container.node) != container.id else None
-        )
-        if why := why or outdated(container, lab.topology):
+        if why := unknown(container, known) or outdated(container, lab.topology):
             removed[container.node] = why
             ids.append(container.id)
     remove_containers(ids)
@@ -140,24 +141,29 @@ def prepare(lab: Lab, known: Mapping[str, str]) -> dict[str, str]:
     return removed
 
 
+def unknown(container: Container, known: Mapping[str, str]) -> str | None:
+    """Why a container that Vagrant does not know must go; None if Vagrant knows it."""
+    return "an earlier run was interrupted" if known.get(container.node) != container.id else None
+
+
 def clean(workdir: Workdir) -> None:
     """Remove everything of the lab that the engine still has."""
     remove_containers(container.id for container in read_containers(workdir))
     remove_network(workdir)
 
 
-def start(workdir: Workdir, nodes: Iterable[str]) -> None:
+def start(workdir: Workdir, nodes: Iterable[str], *, at: str = HERE) -> None:
     """Start nodes that were created before."""
-    docker("start", *(container_name(workdir.lab, node) for node in nodes))
+    docker("start", *(container_name(workdir.lab, node) for node in nodes), at=at)
 
 
-def halt(lab: Lab, nodes: Iterable[str]) -> None:
+def halt(workdir: Workdir, nodes: Iterable[str], *, at: str = HERE) -> None:
     """Stop all nodes together and cleanly; after 20 s the engine kills those that still run."""
-    names = [container_name(lab.folder.lab, node) for node in nodes]
-    docker("stop", "-t", str(STOP_SECONDS), *names)
+    names = [container_name(workdir.lab, node) for node in nodes]
+    docker("stop", "-t", str(STOP_SECONDS), *names, at=at)
 
 
-def read_console(workdir: Workdir, node: str) -> str:
+def read_console(workdir: Workdir, node: str, *, at: str = HERE) -> str:
     """The last output of a node's container; empty if there is none.
 
     While systemd runs, it prints nothing to the container's own output, so its journal is read.
@@ -165,22 +171,23 @@ def read_console(workdir: Workdir, node: str) -> str:
     name = container_name(workdir.lab, node)
     journal = ["docker", "exec", name, "journalctl", "-b", "--no-pager", "-o", "short-monotonic"]
     for command in (["docker", "logs", "--tail", "50", name], [*journal, "-n", "50"]):
-        said = run(command, check=False, timeout=CONSOLE_SECONDS)
+        said = run(command, env=environ_of(at), check=False, timeout=CONSOLE_SECONDS)
         text = f"{said.output}{said.errors}" if said.code == 0 else ""
         if text.strip():
             return text
     return ""
 
 
-def remove_containers(ids: Iterable[str]) -> None:
+def remove_containers(ids: Iterable[str], *, at: str = HERE) -> None:
     """Remove containers, running or not, with their anonymous volumes."""
     if ids := tuple(ids):
-        docker("rm", "-f", "-v", *ids)
+        docker("rm", "-f", "-v", *ids, at=at)
 
 
-def check_names(workdir: Workdir, nodes: Iterable[Node]) -> None:
+def check_names(workdir: Workdir, nodes: Iterable[Node], *, at: str = HERE) -> None:
     """Refuse to continue if a container with a node's name is not this lab's (LabError)."""
-    text = docker("ps", "-a", "--format", f'{{{{.Names}}}}\t{{{{.Label "{WORKDIR_LABEL}"}}}}')
+    form = f'{{{{.Names}}}}\t{{{{.Label "{WORKDIR_LABEL}"}}}}'
+    text = docker("ps", "-a", "--format", form, at=at)
     owners = dict(line.split("\t") for line in text.splitlines())
     here = str(workdir.path.resolve())
     for node in nodes:
@@ -208,9 +215,9 @@ def _container(entry: Mapping[str, Any]) -> Container:
     )
 
 
-def _wanted(node: Node) -> tuple[str, str, int, int]:
+def _wanted(node: Node, most: int) -> tuple[str, str, int, int]:
     # As in the Vagrantfile: Docker refuses more CPUs than the machine has.
-    cpus = min(node.size.cpus, os.cpu_count() or 1)
+    cpus = min(node.size.cpus, most)
     return node.image, str(node.address), node.size.memory_mib * 1024**2, cpus * 10**9
 
 

@@ -13,6 +13,9 @@ from labctl.host.network import bridge_name
 from labctl.host.network import check_network as check_here
 from labctl.providers.docker.command import LAB_LABEL, WORKDIR_LABEL, docker, lab_filters
 from labctl.providers.docker.filters import explain_failure, refuse_lost_rules
+from labctl.providers.docker.machines import HOSTS_LABEL, hosts_of
+from labctl.providers.docker.overlay import DRIVER, ENCRYPTED, create_words
+from labctl.providers.docker.swarm import check_swarm
 from labctl.providers.ownership import network_taken, owned_by_other
 from labctl.topology.lab import Lab
 from labctl.topology.workdir import Workdir
@@ -26,6 +29,8 @@ class DockerNetwork:
     subnet: IPv4Network | None
     labels: Mapping[str, str]
     bridge: str
+    driver: str = "bridge"
+    encrypted: bool = False
 
 
 def network_name(lab: str) -> str:
@@ -64,10 +69,13 @@ def check_free(lab: Lab) -> DockerNetwork | None:
 def check_network(lab: Lab) -> None:
     """Check before anything is built that the lab can have its network; changes nothing.
 
-    Errors: those of `check_free`, and LabError if the engine's firewall rules are gone.
+    Errors: those of `check_free`, LabError if the engine's firewall rules are gone, and those of
+    `check_swarm` for a lab on several machines.
     """
     refuse_lost_rules()
     check_free(lab)
+    if lab.topology.spec.hosts:
+        check_swarm(hosts_of(lab.topology))
 
 
 def ensure_network(lab: Lab) -> str:
@@ -76,7 +84,7 @@ def ensure_network(lab: Lab) -> str:
     Errors: those of `check_free`.
     """
     mine, bridge = check_free(lab), bridge_name(lab.folder)
-    if mine is not None and (mine.subnet, mine.bridge) == (lab.topology.network, bridge):
+    if mine is not None and fits(mine, lab):
         return bridge
     if mine is not None:
         docker("network", "rm", mine.name)
@@ -87,6 +95,15 @@ def ensure_network(lab: Lab) -> str:
     return bridge
 
 
+def fits(mine: DockerNetwork, lab: Lab) -> bool:
+    """Whether the network that a lab has is the one that it needs."""
+    if lab.topology.spec.hosts:
+        wanted = (lab.topology.network, DRIVER, _hosts_label(lab), lab.topology.spec.encrypt)
+        label = mine.labels.get(HOSTS_LABEL)
+        return (mine.subnet, mine.driver, label, mine.encrypted) == wanted
+    return (mine.subnet, mine.bridge) == (lab.topology.network, bridge_name(lab.folder))
+
+
 def remove_network(workdir: Workdir) -> None:
     """Remove the lab's Docker network, if it has one."""
     for name in docker("network", "ls", *lab_filters(workdir), "--format", "{{.Name}}").split():
@@ -95,6 +112,13 @@ def remove_network(workdir: Workdir) -> None:
 
 def _create_network(lab: Lab, *, bridge: str) -> list[str]:
     labels = {LAB_LABEL: lab.folder.lab, WORKDIR_LABEL: str(lab.folder.path.resolve())}
+    if lab.topology.spec.hosts:
+        labels[HOSTS_LABEL] = _hosts_label(lab)
+        return [
+            *("network", "create", *create_words(lab)),
+            *(word for key, value in labels.items() for word in ("--label", f"{key}={value}")),
+            network_name(lab.folder.lab),
+        ]
     options = {
         "com.docker.network.bridge.name": bridge,
         # A lab needs nothing from outside, and its packets must not leave with this machine's
@@ -119,7 +143,13 @@ def _network(entry: Mapping[str, Any]) -> DockerNetwork:
         subnet=IPv4Network(subnets[0]) if subnets else None,
         labels=entry["Labels"] or {},
         bridge=(entry["Options"] or {}).get("com.docker.network.bridge.name", ""),
+        driver=entry.get("Driver", "bridge"),
+        encrypted=ENCRYPTED in (entry["Options"] or {}),
     )
+
+
+def _hosts_label(lab: Lab) -> str:
+    return ",".join(sorted(hosts_of(lab.topology)))
 
 
 def _owner(network: DockerNetwork) -> str:

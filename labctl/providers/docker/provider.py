@@ -9,9 +9,10 @@ from labctl.core.errors import LabError
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
 from labctl.providers.base import Ability, PassingError, Rank
-from labctl.providers.docker import checks, containers, engine, network, prove
+from labctl.providers.docker import checks, engine, network, overlay, prove, spread, swarm
 from labctl.providers.docker.bundle import bundle
 from labctl.providers.docker.images import DOCKER_IMAGES
+from labctl.providers.docker.machines import split
 from labctl.providers.docker.needs import DOCKER
 from labctl.topology.spec import ProviderName
 
@@ -26,6 +27,7 @@ class DockerProvider:
     writes_hosts: bool = True
     network_first: bool = True
     parallel_up: bool = True
+    spreads: bool = True
     lacks: Mapping[Ability, str] = field(
         default_factory=lambda: {
             Ability.OWN_CLOCK: "a container has no clock of its own: setting it would change the"
@@ -39,15 +41,18 @@ class DockerProvider:
     find_problem = staticmethod(engine.find_problem)
     ensure = staticmethod(engine.ensure_engine)
     check = staticmethod(checks.check_docker)
+    check_hosts = staticmethod(swarm.check_hosts)
     prove = staticmethod(prove.prove_node)
     check_network = staticmethod(network.check_network)
-    prepare = staticmethod(containers.prepare)
-    read_states = staticmethod(containers.read_states)
-    start = staticmethod(containers.start)
-    halt = staticmethod(containers.halt)
-    read_console = staticmethod(containers.read_console)
+    prepare = staticmethod(spread.prepare)
+    vagrant_data = staticmethod(spread.vagrant_data)
+    split = staticmethod(split)
+    read_states = staticmethod(spread.read_states)
+    start = staticmethod(spread.start)
+    halt = staticmethod(spread.halt)
+    read_console = staticmethod(spread.read_console)
     bundle = staticmethod(bundle)
-    clean = staticmethod(containers.clean)
+    clean = staticmethod(spread.clean)
 
     def rank(self) -> tuple[Rank, str]:
         return Rank.CONTAINERS, "containers start at once and need no virtualisation"
@@ -56,6 +61,8 @@ class DockerProvider:
         return ()
 
     def explain(self, output: str) -> LabError | None:
+        if overlay.JOIN_FAILED in output:
+            return PassingError("A node's engine could not join the lab's network in time.")
         # Vagrant inspects every container of the engine, whoever it belongs to.
         if "No such object" not in output:
             return None
@@ -63,6 +70,3 @@ class DockerProvider:
             "A container vanished while Vagrant looked at all that the engine has.",
             hint="Run the same command again to continue.",
         )
-
-    def vagrant_data(self, lab: object) -> dict[str, object]:
-        return {"options": list(containers.NODE_OPTIONS)}

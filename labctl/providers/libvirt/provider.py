@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from labctl.core.errors import LabError
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
-from labctl.providers.base import Ability, Rank
+from labctl.providers.base import Ability, Rank, in_one_run, no_hosts
 from labctl.providers.libvirt import daemon, domains, network, prove
 from labctl.providers.libvirt import machines as machines_
 from labctl.providers.libvirt.bundle import bundle
@@ -28,6 +28,7 @@ class LibvirtProvider:
     writes_hosts: bool = False
     network_first: bool = True
     parallel_up: bool = True
+    spreads: bool = False
     lacks: Mapping[Ability, str] = field(default_factory=dict)
     # Under emulation a single node takes half a minute; the lab's patience scales this.
     ssh_seconds: float = 40.0
@@ -37,10 +38,12 @@ class LibvirtProvider:
     find_problem = staticmethod(daemon.find_problem)
     ensure = staticmethod(daemon.ensure_daemon)
     check = staticmethod(daemon.check_libvirt)
+    check_hosts = staticmethod(no_hosts)
     prove = staticmethod(prove.prove_machines)
     check_network = staticmethod(network.check_free)
     prepare = staticmethod(machines_.prepare)
     vagrant_data = staticmethod(machines_.vagrant_data)
+    split = staticmethod(in_one_run)
     read_states = staticmethod(domains.read_states)
     start = staticmethod(machines_.start)
     halt = staticmethod(machines_.halt)

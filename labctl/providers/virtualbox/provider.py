@@ -9,7 +9,7 @@ from labctl.core.errors import LabError
 from labctl.core.progress import Progress
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
-from labctl.providers.base import Ability, Rank
+from labctl.providers.base import Ability, Rank, in_one_run, no_hosts
 from labctl.providers.virtualbox import host, network
 from labctl.providers.virtualbox import machines as machines_
 from labctl.providers.virtualbox.bundle import bundle
@@ -32,6 +32,7 @@ class VirtualBoxProvider:
     network_first: bool = False
     # Vagrant starts VirtualBox's machines one after another.
     parallel_up: bool = False
+    spreads: bool = False
     lacks: Mapping[Ability, str] = field(default_factory=dict)
     ssh_seconds: float = 60.0
     needs: tuple[Need, ...] = VIRTUALBOX
@@ -39,10 +40,12 @@ class VirtualBoxProvider:
 
     find_problem = staticmethod(host.find_problem)
     check = staticmethod(host.check_virtualbox)
+    check_hosts = staticmethod(no_hosts)
     prove = staticmethod(host.prove_nothing)
     check_network = staticmethod(network.check_free)
     prepare = staticmethod(machines_.prepare)
     vagrant_data = staticmethod(machines_.vagrant_data)
+    split = staticmethod(in_one_run)
     read_states = staticmethod(machines_.read_states)
     start = staticmethod(machines_.start)
     halt = staticmethod(machines_.halt)
