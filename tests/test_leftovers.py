@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from labctl.core.waiting import Deadline, wait_until
 from labctl.topology.workdir import Workdir
 from tests import leftovers
+from tests.daemons import PROVIDERS
 from tests.leftovers import Found, clean, find_labs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,6 +110,13 @@ class Daemon:
 
     def stop(self) -> None:
         self.said.append("daemon")
+
+
+def test_each_way_to_call_bin_test_names_known_providers() -> None:
+    text = (ROOT / "bin" / "test").read_text()
+    named = re.findall(r"providers='?([^'\s]*)'?", text)
+    assert {"docker", "docker,several", "libvirt,docker", ""} == set(named)
+    assert {name for one in named for name in one.split(",") if name} <= set(PROVIDERS)
 
 
 def test_daemons_stop_after_the_machines_that_need_them(

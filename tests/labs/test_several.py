@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from labctl.providers.docker.images import DOCKER_IMAGES
 from labctl.topology.spec import Packages, PackageSource, Role
 from labctl.topology.workdir import ROOT, Workdir
 from tests.schemas import checked
-from tests.several import Machine, Machines, run, several
+from tests.several import SBIN, Machine, Machines, run, several
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
@@ -71,6 +72,8 @@ def spread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spread]:
     packages = Packages(source=PackageSource.STAND_INS)
     images = ensure_images(roles, packages, store=DOCKER_IMAGES, progress=silent)
     folder = tmp_path_factory.mktemp("several")
+    if shutil.which("sshd", path=SBIN) is None:
+        pytest.skip("'sshd' is not installed: 'bin/test --long' installs it")
     with several("one", "two") as machines:
         saved = folder / "images.tar"
         base = [ref for ref in sorted(DOCKER_IMAGES.local()) if ref.startswith("labctl/base:")]
