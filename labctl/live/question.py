@@ -23,8 +23,8 @@ REST_SECONDS = 3.0
 MOST_ROOMS = 12
 """Conferences of which every participant is asked for, the largest first."""
 LARGE_ROOM = 200
-"""Participants from which on a conference is asked only now and then: Jicofo writes some lines about
-each."""
+"""Participants from which on a conference is asked only now and then: Jicofo writes some lines
+about each."""
 MOST_NEW_BYTES = 65536
 """What is read of a log that has grown since the last time; the rest is skipped."""
 FIRST_LINES = 400
