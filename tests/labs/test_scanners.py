@@ -1,7 +1,7 @@
 """TLS and ssh of a lab, judged by the programs that the field trusts: sslyze and ssh-audit.
 
 The policy for TLS is Mozilla's 'intermediate' (`tests/labs/tlsscan.py` says what differs and why),
-and for ssh that ssh-audit fails nothing.
+and for ssh that ssh-audit fails nothing but what `FOR_VAGRANT` names.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ CLOSED = (
     ("c2s of v1", "visitors1", 52221, "jms", "XMPP"),
     ("s2s of v1", "visitors1", 52691, "jms", "XMPP_SERVER"),
 )
+
+
+FOR_VAGRANT = {"ecdh-sha2-nistp256"}
+"""Plain Vagrant, by which a bundle's lab comes up, waits for nodes with Ruby's net-ssh.  Of what
+today's sshd offers, that (Debian 12: 7.0) knows this key exchange only."""
 
 
 def target(what: str, ca: Path, *, name: str, port: int, address: str = "127.0.0.1",
@@ -67,7 +72,7 @@ def test_tls_is_as_mozilla_wants_it(lab: Lab) -> None:
 
 def test_ssh_has_nothing_that_ssh_audit_fails(lab: Lab) -> None:
     found = {node["name"]: scan_ssh(node["address"]) for node in lab.topology()["nodes"]}
-    bad = {node: wrong for node, wrong in found.items() if wrong}
+    bad = {node: set(wrong) for node, wrong in found.items() if set(wrong) != FOR_VAGRANT}
     assert bad == {}, bad
 
 
