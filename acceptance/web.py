@@ -85,11 +85,15 @@ def request_conference(target: Target, room: str, *, visitor: bool) -> Reply:
 def talk(target: Target, domain: str, *frames: str) -> list[str]:
     """Open an XMPP stream to a domain, send frames one by one, and give what came back.
 
-    Each frame waits for one answer; the stream's own <open/> and features come first.
+    Each frame waits for one answer; the stream's own <open/> and features come first.  A stream that
+    is not opened in time is tried once more: a Prosody that writes to a stalled disk answers nobody.
     Errors: CrowdError where nothing answers, or what answers is no stream.
     """
     try:
-        return _talk(target, domain, frames)
+        try:
+            return _talk(target, domain, frames)
+        except TimeoutError:
+            return _talk(target, domain, frames)
     except (OSError, WebSocketException) as error:
         said = error or type(error).__name__
         raise CrowdError(f"Node 'jms' opened no stream to '{domain}': {said}.") from error
