@@ -85,8 +85,8 @@ def request_conference(target: Target, room: str, *, visitor: bool) -> Reply:
 def talk(target: Target, domain: str, *frames: str) -> list[str]:
     """Open an XMPP stream to a domain, send frames one by one, and give what came back.
 
-    Each frame waits for one answer; the stream's own <open/> and features come first.  A stream that
-    is not opened in time is tried once more: a Prosody that writes to a stalled disk answers nobody.
+    Each frame waits for one answer; the stream's own <open/> and features come first.  What does
+    not answer in time is tried once more: the disk that Prosody writes to may have stalled.
     Errors: CrowdError where nothing answers, or what answers is no stream.
     """
     try:
