@@ -171,5 +171,5 @@ def test_a_lab_works_with_its_new_secrets(lab: Lab) -> None:
     before = lab.starts()
     lab.run("up")
     assert lab.starts() == before, "nothing is left to be applied"
-    ended = lab.run("verify", check=False)
+    ended = lab.run("verify", "-m", "not slow", check=False)
     assert ended.code == 0, ended.out[-4000:]
