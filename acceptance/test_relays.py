@@ -64,26 +64,39 @@ def need_calm(jms: Machine) -> None:
 
 @pytest.fixture(scope="module")
 def wide(target: Target, topology: Topology, jms: Machine) -> Iterator[Wide]:
-    """The conference; started again if the bridges became overloaded while it began."""
+    """The conference; started again if a bridge became overloaded while it began."""
     if not topology.spec.relays or not topology.vnodes:
         pytest.skip("takes relays and vnodes")
     with ExitStack() as stack:
         for index in range(TRIES):
             need_calm(jms)
             crowd = stack.enter_context(crowd_in(target, f"accept-wide-{index}"))
-            found = begin(crowd, target, jms)
-            if len(found.sessions) > 1 or not stress_of(jms):
+            found, stress = begin(crowd, target, jms)
+            if not stress:
                 break
+        else:
+            pytest.skip(
+                f"this machine is too busy: {TRIES} times a bridge became overloaded while people "
+                f"joined, at last {stress}"
+            )
         yield found
 
 
-def begin(crowd: SyncCrowd, target: Target, jms: Machine) -> Wide:
+def begin(crowd: SyncCrowd, target: Target, jms: Machine) -> tuple[Wide, dict[str, float]]:
+    """Let everybody join; the conference, and the stress of bridges that were overloaded then.
+
+    Bridges tell their stress every 5 s (docs/facts/jicofo.md, 1), so looks that are closer to
+    each other than this miss no time in which a bridge was overloaded.
+    """
     crowd.join(EACH, deadline=SECONDS)
+    stress = stress_of(jms)
     crowd.join(EACH, deadline=SECONDS, options=Options(want_visitor=True))
+    stress |= stress_of(jms)
     crowd.wait_for(Kind.ACCEPTED, deadline=SECONDS)
     sessions = jicofo.sessions(jms, target.room_jid(crowd.room, None))
+    stress |= stress_of(jms)
     views = crowd.views()
-    return Wide(views[:EACH], views[EACH:], sessions)
+    return Wide(views[:EACH], views[EACH:], sessions), stress
 
 
 def test_bridge_is_in_the_region(jms: Machine, bridge: Node) -> None:
