@@ -3,9 +3,11 @@
 
     bin/labctl up --lab benchmark --jvbs 1 --visitors 1
     .venv/bin/python benchmarks/crowd.py --lab benchmark [--visitors 2000] [--rate 20] [--hold 60]
+    .venv/bin/python benchmarks/crowd.py --lab large --visitors 16000 --processes 2 --rate 200
 
 Memory is the growth of this process from before the first joins until all are in the room, divided
-by their number; CPU time is that of this process.  Nodes and crowd share the machine's cores.
+by their number; CPU time is that of this process.  With more processes only seconds and losses are
+noted.  Nodes and crowd share the machine's cores.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from benchmarks.results import Results, Unit, add_options  # noqa: E402  after t
 from labctl.cli.crowdtable import Lines, print_figures  # noqa: E402
 from labctl.crowd import Target  # noqa: E402
 from labctl.crowd.figures import Figures  # noqa: E402
+from labctl.crowd.many import run_many  # noqa: E402
 from labctl.crowd.run import CrowdPlan, CrowdStage, run_crowd, spare_collector  # noqa: E402
 from labctl.crowd.sync import new_loop  # noqa: E402
 from labctl.topology.lab import Lab  # noqa: E402
@@ -61,28 +64,35 @@ def main() -> int:
     parser.add_argument("--participants", type=int, default=3)
     parser.add_argument("--visitors", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=20, help="how many begin a second at most")
+    parser.add_argument("--processes", type=int, default=1, help="for the visitors")
     parser.add_argument("--hold", type=float, default=60, help="seconds")
     add_options(parser)
     options = parser.parse_args()
-    target = Target.of(Lab.load(Workdir.of(options.lab)))
+    lab = Lab.load(Workdir.of(options.lab))
+    target, alone = Target.of(lab), options.processes == 1
     plan = CrowdPlan(options.participants, options.visitors, options.hold, options.rate)
     watch = Watch(f"benchmark-{secrets.token_hex(3)}")
     target.context()
     spare_collector()
     began, spent, empty, results = time.monotonic(), cpu(), resident(), Results("crowd")
+    if alone:
+        crowd = run_crowd(target, watch.lines.room, plan, show=watch)
+    else:
+        folder, count = str(lab.folder.path), options.processes
+        crowd = run_many(target, watch.lines.room, plan, folder=folder, processes=count, show=watch)
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        outcome = runner.run(run_crowd(target, watch.lines.room, plan, show=watch))
+        outcome = runner.run(crowd)
     print_figures(outcome.figures)
     if CrowdStage.HOLDING in watch.marks:
         held, used, full = watch.marks[CrowdStage.HOLDING]
-        left, then, _ = watch.marks.get(CrowdStage.LEAVING, (held, used, full))
-        entry, stay = (used - spent) / plan.total, (then - used) / max(left - held, 0.1)
         results.note("all in", held - began)
-        results.note(
-            "memory of each", (full - empty) / plan.total / 1000, kind=Unit.OTHER, unit="kB"
-        )
-        results.note("each comes in", entry * 1000, kind=Unit.CPU, unit="ms CPU")
-        results.note("a second, while all stay", stay, kind=Unit.CPU)
+        if alone:
+            left, then, _ = watch.marks.get(CrowdStage.LEAVING, (held, used, full))
+            entry, stay = (used - spent) / plan.total, (then - used) / max(left - held, 0.1)
+            memory = (full - empty) / plan.total / 1000
+            results.note("memory of each", memory, kind=Unit.OTHER, unit="kB")
+            results.note("each comes in", entry * 1000, kind=Unit.CPU, unit="ms CPU")
+            results.note("a second, while all stay", stay, kind=Unit.CPU)
     worse = results.end(options)
     return worse if outcome.figures.well else 1
 

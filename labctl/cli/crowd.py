@@ -80,6 +80,8 @@ class Room(ParamType):
 )
 @click.option("--media-visitors", default=0, show_default=True, type=click.IntRange(0, 500),
               metavar="N", help="How many of the visitors receive media.")  # fmt: skip
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64),
+              metavar="N", help="How many processes the visitors are spread over.")  # fmt: skip
 @click.option("--browsers", default=0, type=click.IntRange(0, 20), metavar="N",
               help="Use N participants in Chromium instead, with sound and picture.")  # fmt: skip
 @click.option("--report", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
@@ -99,6 +101,7 @@ def crowd_command(
     media: int,
     media_kind: str,
     media_visitors: int,
+    processes: int,
     browsers: int,
     report: Path | None,
     tls_keys: Path | None,
@@ -121,6 +124,7 @@ def crowd_command(
     labctl crowd --participants 2 --room 'Acme/Büro 1'
     labctl crowd --visitors 500 --rate 50/s --json | jq .phases
     labctl crowd --participants 6 --media 4
+    labctl crowd --visitors 8000 --rate 100/s --processes 2
     labctl crowd --participants 20 --media 20 --media-kind audio --hold 30
     labctl crowd --browsers 2 --hold 20 --report out
     labctl crowd --participants 2 --tls-keys keys.log
@@ -141,12 +145,13 @@ def crowd_command(
     topology = lab.topology
     check_size(topology, participants=participants, visitors=visitors)
     check_media(participants, visitors, media=media, media_visitors=media_visitors)
+    check_processes(processes, visitors - media_visitors)
     plan = CrowdPlan(participants, visitors, hold, rate)
     if media or media_visitors:
         options = MediaOptions.of(topology, MediaKind(media_kind))
         plan = replace(plan, media=MediaPlan(media, media_visitors, options))
     room = room or f"crowd-{secrets.token_hex(3)}"
-    outcome = run(lab, room, plan, keys=tls_keys)
+    outcome = run(lab, room, plan, processes=processes, keys=tls_keys)
     from labctl.core.files import write_json
     from labctl.crowd.record import CrowdRecord
 
@@ -158,6 +163,7 @@ def crowd_command(
         visitors=visitors,
         hold=hold,
         rate=rate,
+        processes=processes,
         with_media=plan.media.total if plan.media is not None else None,
         figures=outcome.figures,
     )
@@ -198,13 +204,29 @@ def check_media(participants: int, visitors: int, *, media: int, media_visitors:
             )
 
 
-def run(lab: Lab, room: str, plan: CrowdPlan, *, keys: Path | None = None) -> CrowdOutcome:
+def check_processes(processes: int, visitors: int) -> None:
+    """UsageError if there would be processes without visitors."""
+    if processes > max(visitors, 1):
+        raise UsageError(
+            f"'--processes {processes}' is more than the {visitors} visitors without media.",
+            hint="Only those are spread over processes. Raise '--visitors' or omit '--processes'.",
+        )
+
+
+def run(
+    lab: Lab, room: str, plan: CrowdPlan, *, processes: int = 1, keys: Path | None = None
+) -> CrowdOutcome:
     """Run the crowd in a loop of its own; the first Ctrl-C lets it leave, a second ends it."""
     from labctl.cli.crowdtable import counters
     from labctl.crowd import Target
+    from labctl.crowd.many import run_many
     from labctl.crowd.run import run_crowd, spare_collector
     from labctl.crowd.sync import new_loop
 
     spare_collector()
+    target, folder = Target.of(lab, keys=keys), str(lab.folder.path)
     with counters(room) as show, asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(run_crowd(Target.of(lab, keys=keys), room, plan, show=show))
+        if processes == 1:
+            return runner.run(run_crowd(target, room, plan, show=show))
+        many = run_many(target, room, plan, folder=folder, processes=processes, show=show)
+        return runner.run(many)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from select import select
@@ -24,12 +24,17 @@ class Flow:
         """So many bytes; fewer if the output ends before."""
         return self._child.stdout.read(size) if self._child.stdout is not None else b""
 
+    def lines(self) -> Iterator[bytes]:
+        """What it prints, line by line, until its output ends."""
+        return iter(self._child.stdout) if self._child.stdout is not None else iter(())
+
     def write(self, data: bytes, *, seconds: float) -> None:
         """Give the program input.
 
         Errors: ProcessError if it does not take all of it within so many seconds, or has ended.
         """
-        assert self._child.stdin is not None
+        if self._child.stdin is None or self._child.stdin.closed:
+            raise ProcessError("A program has ended before its input did.")
         file, deadline, rest = self._child.stdin.fileno(), Deadline.after(seconds), memoryview(data)
         # A program that hangs must not hang its caller, so the pipe is never waited for by itself.
         os.set_blocking(file, False)

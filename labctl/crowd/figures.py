@@ -118,6 +118,34 @@ def summarise(
     )
 
 
+def merge(parts: Sequence[Figures]) -> Figures:
+    """The counts of several crowds together, to be shown while they go on.
+
+    Spreads cannot be added, so there are none; media is that of the one part that has any.
+    """
+    return Figures(
+        asked=sum(part.asked for part in parts),
+        began=sum(part.began for part in parts),
+        joined=sum(part.joined for part in parts),
+        present=sum(part.present for part in parts),
+        redirected=_added(part.redirected for part in parts),
+        invited=sum(part.invited for part in parts),
+        in_call=sum(part.in_call for part in parts),
+        terminated=sum(part.terminated for part in parts),
+        reinvited=sum(part.reinvited for part in parts),
+        lost=_added(part.lost for part in parts),
+        removed=_added(part.removed for part in parts),
+        media=next((part.media for part in parts if part.media is not None), None),
+    )
+
+
+def _added(tables: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for table in tables:
+        total.update(table)
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
+
+
 def _having(crowd: Sequence[History], kind: Kind) -> int:
     return sum(1 for one in crowd if one.has(kind))
 
@@ -141,7 +169,7 @@ def explain(reason: str, *, nick: str) -> str:
 
 
 def _counted(words: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(words).items(), key=lambda item: (-item[1], item[0])))
+    return _added([Counter(words)])
 
 
 def _phase(crowd: Sequence[History], name: str) -> Spread | None:

@@ -16,7 +16,8 @@ from labctl.crowd.media.figures import KINDS
 class CrowdRecord:
     """What was asked (`hold` in seconds, `rate` a second), and the figures that came of it.
 
-    `with_media` is how many were to have media; None where nobody was.
+    The visitors were spread over `processes`.  `with_media` is how many were to have media; None
+    where nobody was.
     """
 
     lab: str = ""
@@ -26,6 +27,7 @@ class CrowdRecord:
     visitors: int = 0
     hold: float = 0.0
     rate: float = 0.0
+    processes: int = 1
     with_media: int | None = None
     figures: Figures = field(default_factory=Figures)
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from labctl.crowd.crowd import Crowd
 from labctl.crowd.errors import CrowdError
-from labctl.crowd.figures import Figures, summarise
+from labctl.crowd.figures import Figures, History, summarise
 from labctl.crowd.media.figures import MediaFigures, summarise_media
 from labctl.crowd.media.options import MediaOptions
 from labctl.crowd.options import Options
 from labctl.crowd.target import Target
 
 TICK = 0.5  # seconds between two looks at the crowd
+LOOK_SHARE = 0.1
+"""The most of a core that goes into looking: with thousands, a look takes a tenth of a second."""
 JOIN_DEADLINE = 60.0
 """Seconds for each: Jitsi lets 3 a second into a main room, so the last of 50 waits for 17."""
 INVITE_DEADLINE = 30.0
@@ -71,34 +73,41 @@ class CrowdOutcome:
 
     figures: Figures
     interrupted: bool
+    histories: tuple[History, ...] = ()
+    """What the figures are made of, as it was before they left."""
 
 
 Show = Callable[[CrowdStage, Figures], None]
+Stay = Callable[[], Awaitable[object]]
 
 
-async def run_crowd(target: Target, room: str, plan: CrowdPlan, *, show: Show) -> CrowdOutcome:
+async def run_crowd(
+    target: Target, room: str, plan: CrowdPlan, *, show: Show, stay: Stay | None = None
+) -> CrowdOutcome:
     """Run the plan; `show` is told twice a second how it goes.
 
-    Everybody leaves in order, also when this is cancelled: that ends the crowd early and is no
-    error.  CrowdError at once if not even the first participant joined."""
+    They stay for the plan's `hold`, or until `stay` returns.  Everybody leaves in order, also when
+    this is cancelled: that ends the crowd early and is no error.  CrowdError at once if not even
+    the first participant joined."""
     want_files(plan.total)
     target.context()
     interrupted = False
     async with Crowd(target, room) as crowd:
-        run = _Run(crowd, plan, show)
+        run = _Run(crowd, plan, show, stay or (lambda: asyncio.sleep(plan.hold)))
         try:
             await run.play()
         except asyncio.CancelledError:
             interrupted = True
-            _uncancel()
+            uncancel()
         finally:
-            figures = run.figures()
+            figures, histories = run.figures(), run.histories()
             await run.stop()
         show(CrowdStage.LEAVING, figures)
-    return CrowdOutcome(figures, interrupted)
+    return CrowdOutcome(figures, interrupted, tuple(histories))
 
 
-def _uncancel() -> None:
+def uncancel() -> None:
+    """Let this task go on after it was cancelled: what is left is to leave in order."""
     task = asyncio.current_task()
     if task is not None:
         task.uncancel()
@@ -133,13 +142,15 @@ class _Run:
     """The stages of one run.  Work goes on in a task of its own, so that an interruption finds
     the participants as they were."""
 
-    def __init__(self, crowd: Crowd, plan: CrowdPlan, show: Show) -> None:
-        self._crowd, self._plan, self._show = crowd, plan, show
+    def __init__(self, crowd: Crowd, plan: CrowdPlan, show: Show, stay: Stay) -> None:
+        self._crowd, self._plan, self._show, self._stay = crowd, plan, show, stay
         self._work: asyncio.Task[None] | None = None
 
     def figures(self) -> Figures:
-        histories = [one.history() for one in self._crowd.participants]
-        return summarise(histories, asked=self._plan.total, media=self._media_figures())
+        return summarise(self.histories(), asked=self._plan.total, media=self._media_figures())
+
+    def histories(self) -> list[History]:
+        return [one.history() for one in self._crowd.participants]
 
     def _media_figures(self) -> MediaFigures | None:
         plan = self._plan.media
@@ -172,11 +183,13 @@ class _Run:
             await asyncio.gather(self._work, return_exceptions=True)
 
     async def _stage(self, stage: CrowdStage, work: Coroutine[None, None, None]) -> None:
-        self._work = asyncio.create_task(work)
+        self._work, loop, pause = asyncio.create_task(work), asyncio.get_running_loop(), TICK
         while True:
-            await asyncio.wait({self._work}, timeout=TICK)
+            await asyncio.wait({self._work}, timeout=pause)
+            began = loop.time()
             figures = self.figures()
             self._show(stage, figures)
+            pause = max(TICK, (loop.time() - began) / LOOK_SHARE)
             if self._work.done():
                 break
             self._check_hope(figures)
@@ -216,10 +229,12 @@ class _Run:
 
     async def _hold(self) -> None:
         """Until the time is over or nobody is left."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._plan.hold
-        while loop.time() < end and self._anybody():
-            await asyncio.sleep(min(TICK, max(end - loop.time(), 0)))
+        over = asyncio.ensure_future(self._stay())
+        try:
+            while not over.done() and self._anybody():
+                await asyncio.wait({over}, timeout=TICK)
+        finally:
+            over.cancel()
 
     def _anybody(self) -> bool:
         return any(one.state == "joined" for one in self._crowd.participants)
