@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Whether a lab converges after labctl was killed: SIGKILL at random instants of `up` and `down`.
+"""Whether a lab converges after labctl was killed: SIGKILL at random instants of its verbs.
 
     .venv/bin/python benchmarks/chaos.py [--rounds 50] [--seed N] [--network 192.168.77.0/24]
+    .venv/bin/python benchmarks/chaos.py --verbs build,verify,drill,gate
 
-In each round `up` (from nothing, or with one key changed) or `down` is killed with its process
-group after a random time, in every second round with all programs that it has started.  The next
-`up` must end media-ready.  At the end `destroy` must leave nothing: no container, network,
-interface, process or file.  The same seed chooses the same verbs and instants.
+In each round a verb is killed with its process group after a random time, in every second round
+with all programs that it has started: `up` from nothing, `up` with one key changed ('change'),
+`down`, `verify`, `drill run`, `build` of packages that are new, `gate` of the same.  The next `up`
+must end media-ready, and what was built or judged must end well when it is asked for again.  At the
+end `destroy` must leave nothing: no container, network, interface, process or file that was not
+there before.  The same seed chooses the same verbs and instants.
 """
 
 from __future__ import annotations
@@ -15,23 +18,36 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from labctl.lab.network import moved  # noqa: E402  after the path is known
+
 LABCTL = str(ROOT / "bin" / "labctl")
 LAB = "chaos"
 SHAPE = ("--jvbs", "0", "--visitors", "1", "--visitors-layout", "local", "--packages", "stand-ins")
 MARK = "LABCTL_CHAOS"
-LONGEST = {"up": 15.0, "change": 8.0, "down": 4.0}
+LONGEST = {
+    "up": 15.0, "change": 8.0, "down": 4.0, "verify": 25.0, "drill": 25.0, "build": 60.0,
+    "gate": 90.0,
+}  # fmt: skip
 """The latest instant of a kill, in seconds: a little more than each takes."""
+AGAIN = ("build", "gate")
+"""What is asked for again after the kill, and must then end well."""
+LABS = (LAB, "gate-candidate")
 
 
 @dataclass(frozen=True)
@@ -46,11 +62,24 @@ class Round:
     problem: str
 
 
-def labctl(*words: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+def labctl(
+    *words: str, lab: str | None = LAB, timeout: float = 900
+) -> subprocess.CompletedProcess[str]:
+    named = ("--lab", lab) if lab is not None else ()
     return subprocess.run(
-        [LABCTL, *words, "--lab", LAB], cwd=ROOT, stdin=subprocess.DEVNULL,
+        [LABCTL, *words, *named], cwd=ROOT, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=timeout,
     )  # fmt: skip
+
+
+def new_packages(folder: Path, number: int) -> str:
+    """Stand-ins that no image has yet, as a source of packages."""
+    sources, debs = folder / f"sources-{number}", folder / f"debs-{number}"
+    shutil.copytree(ROOT / "standins", sources)
+    bridge = sources / "jitsi-videobridge2/root/usr/share/jitsi-videobridge/jvb.sh"
+    bridge.write_text(f"{bridge.read_text()}# {uuid.uuid4().hex}\n")
+    subprocess.run([sources / "build", debs], check=True, stdout=subprocess.DEVNULL)
+    return f"debs:{debs}"
 
 
 def processes(run: str) -> Iterator[int]:
@@ -65,7 +94,7 @@ def kill(words: list[str], *, after: float, children: bool) -> bool:
     """Start labctl and kill it; true if it had ended before."""
     run = uuid.uuid4().hex
     child = subprocess.Popen(
-        [LABCTL, *words, "--lab", LAB], cwd=ROOT, stdin=subprocess.DEVNULL,
+        [LABCTL, *words], cwd=ROOT, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, MARK: run},
     )  # fmt: skip
@@ -81,40 +110,74 @@ def kill(words: list[str], *, after: float, children: bool) -> bool:
     return ended
 
 
-def play(chance: random.Random, number: int, *, network: str) -> Round:
-    verb = chance.choice(list(LONGEST))
+def words_of(verb: str, number: int, *, network: str, folder: Path) -> list[str]:
+    """The command that is killed, and afterwards perhaps run again."""
+    lab, up = ["--lab", LAB], ["up", "--network", network, *SHAPE]
+    if verb in AGAIN:
+        packages = new_packages(folder, number)
+        if verb == "build":
+            return ["build", "--jvbs", "0", "--visitors", "0", "--packages", packages]
+        quick = ["--quick", "--allow-stand-ins", "--jvbs", "0", "--visitors", "0"]
+        other = moved(IPv4Network(network), by=1)  # the lab's own runs
+        return ["gate", "--candidate", packages, "--network", str(other), *quick]
+    words = {
+        "up": up,
+        "change": [*up, "--max-participants", str(5 + number)],
+        "down": ["down"],
+        "verify": ["verify", "-m", "not slow"],
+        "drill": ["drill", "run", "bridge-kill-restart", "vnode-stop"],
+    }
+    return [*words[verb], *lab]
+
+
+def play(chance: random.Random, number: int, options: argparse.Namespace, folder: Path) -> Round:
+    verb = chance.choice(options.verbs)
     after, children = chance.uniform(0.05, LONGEST[verb]), number % 2 == 1
-    up = ["up", "--network", network, *SHAPE]
+    words = words_of(verb, number, network=options.network, folder=folder)
     if verb == "up":
         labctl("down")
-    given = {"up": up, "change": [*up, "--max-participants", str(5 + number)], "down": ["down"]}
-    ended = kill(given[verb], after=after, children=children)
+    ended = kill(words, after=after, children=children)
     began = time.monotonic()
-    done = labctl(*up, "--json")
+    # The next 'up' sets its setting back, whatever the killed one had come to.
+    steps = [labctl("up", "--network", options.network, *SHAPE, "--json"), labctl("status")]
+    if verb in AGAIN:
+        steps.append(labctl(*words, lab=None))
     seconds = time.monotonic() - began
-    problem = "" if done.returncode == 0 else done.stderr[-800:]
-    if not problem and (status := labctl("status")).returncode != 0:
-        problem = status.stdout[-800:]
-    return Round(verb, round(after, 2), children, ended, round(seconds, 1), problem)
+    bad = [f"{step.stdout[-800:]}{step.stderr[-800:]}" for step in steps if step.returncode]
+    return Round(verb, round(after, 2), children, ended, round(seconds, 1), "\n".join(bad))
 
 
-def leftovers(network: str) -> list[str]:
-    """What is left of the lab on this machine, in words."""
-    gateway = network.rpartition(".")[0] + ".1/32"
+def listing() -> set[str]:
+    """Containers, networks and images of this machine's engine, and its interfaces, in words."""
     asked = {
-        "container": ["docker", "ps", "-a", "-q", "--filter", f"label=labctl.lab={LAB}"],
-        "network": ["docker", "network", "ls", "-q", "--filter", f"label=labctl.lab={LAB}"],
-        "interface": ["ip", "-br", "-4", "addr", "show", "to", gateway],
+        "container": ["docker", "ps", "-a", "--format", "{{.Names}}"],
+        "network": ["docker", "network", "ls", "--format", "{{.Name}}"],
+        "interface": ["ip", "-br", "link", "show"],
+        "image": ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"],
     }
-    found = []
+    found = set()
     for what, words in asked.items():
         said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-        found += [f"{what}: {line}" for line in said.splitlines()]
-    found += [f"file: {path}" for path in (ROOT / ".lab").glob(f"*{LAB}*")]
-    mine = f"/.lab/{LAB}/".encode()
+        found |= {f"{what}: {line.split()[0]}" for line in said.splitlines()}
+    return found
+
+
+def remove_new_images(before: set[str]) -> None:
+    """labctl keeps images on purpose; those of packages that were made up here are of no use."""
+    added = [each.partition(" ")[2] for each in listing() - before if each.startswith("image")]
+    if added:
+        subprocess.run(["docker", "rmi", *added], capture_output=True, check=False)
+
+
+def leftovers(before: set[str]) -> list[str]:
+    """What is left on this machine that was not there before, in words."""
+    found = sorted(listing() - before)
+    for lab in LABS:
+        found += [f"file: {path}" for path in (ROOT / ".lab").glob(f"*{lab}*")]
+    mine = tuple(f"/.lab/{lab}/".encode() for lab in LABS)
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            if mine in path.read_bytes():
+            if any(each in path.read_bytes() for each in mine):
                 found.append(f"process: {path.parent.name}")
     return found
 
@@ -123,27 +186,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    parser.add_argument("--network", default="192.168.77.0/24")
+    parser.add_argument("--network", default="192.168.77.0/24", help="gates take the next one")
+    parser.add_argument(
+        "--verbs", type=lambda text: text.split(","), default=list(LONGEST), metavar="VERB,VERB"
+    )
     parser.add_argument("--json", type=Path, help="write the rounds to this file")
     options = parser.parse_args()
-    chance, rounds = random.Random(options.seed), list[Round]()
+    if unknown := set(options.verbs) - set(LONGEST):
+        parser.error(f"unknown verbs: {', '.join(sorted(unknown))}")
+    chance, rounds, before = random.Random(options.seed), list[Round](), listing()
     print(f"seed {options.seed}, {options.rounds} rounds", flush=True)
+    scratch = tempfile.TemporaryDirectory(prefix="chaos-")
     try:
         for number in range(options.rounds):
-            done = play(chance, number, network=options.network)
+            done = play(chance, number, options, Path(scratch.name))
             rounds.append(done)
             how = "with its children" if done.children else "alone"
             early = ", had ended" if done.ended_first else ""
             print(
                 f"{number + 1:3d}  {done.verb:<7} killed {how} after {done.after:5.2f} s{early};"
-                f" up: {done.seconds:5.1f} s  {'FAILED' if done.problem else 'ready'}",
+                f" then: {done.seconds:5.1f} s  {'FAILED' if done.problem else 'ready'}",
                 flush=True,
             )
             if done.problem:
                 print(done.problem, flush=True)
     finally:
-        labctl("destroy")
-    left = leftovers(options.network)
+        for lab in LABS:
+            labctl("destroy", "--yes", lab=lab)
+        scratch.cleanup()
+    remove_new_images(before)
+    left = leftovers(before)
     good = sum(not each.problem for each in rounds)
     print(f"{good} of {len(rounds)} converged; left: {', '.join(left) or 'nothing'}")
     if options.json:

@@ -98,8 +98,10 @@ class Shares:
 
     def _listen(self, one: Share) -> None:
         """In a thread of its own: what the process says, until it ends."""
-        for line in one.flow.lines():
-            self._loop.call_soon_threadsafe(self._told, partial(one.hear, Said.of_line(line)))
+        with suppress(ValueError):  # what it says then is nothing of ours: its end tells
+            for line in one.flow.lines():
+                change = partial(one.hear, Said.of_line(line))
+                self._loop.call_soon_threadsafe(self._told, change)
         end = partial(one.end, *one.flow.end(grace=GRACE))
         self._loop.call_soon_threadsafe(self._told, end)
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -41,7 +41,13 @@ def program_for(target: Target) -> list[str]:
 
 
 def run(
-    folder: Path, server: FakeXmpp, plan: CrowdPlan, *, processes: int = 2, show: Show | None = None
+    folder: Path,
+    server: FakeXmpp,
+    plan: CrowdPlan,
+    *,
+    processes: int = 2,
+    show: Show | None = None,
+    program: Sequence[str] = (),
 ) -> CrowdOutcome:
     async def main() -> CrowdOutcome:
         async with asyncio.timeout(60), running(server, folder) as target:
@@ -52,7 +58,7 @@ def run(
                 folder=str(folder),
                 processes=processes,
                 show=show or (lambda *_: None),
-                program=program_for(target),
+                program=program or program_for(target),
             )
 
     with asyncio.Runner() as runner:
@@ -147,6 +153,12 @@ def test_a_process_that_is_killed_is_told_and_the_others_leave(tmp_path: Path) -
     with pytest.raises(CrowdError, match="A process of the crowd, with 2 visitors, ended with"):
         run(tmp_path, server, CrowdPlan(1, 4, hold=60, rate=50), show=kill)
     assert children() == []
+
+
+def test_a_process_that_says_something_else_is_told(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", "print('no JSON'); raise SystemExit('no module')"]
+    with pytest.raises(CrowdError, match="with 2 visitors, ended with status 1: no module"):
+        run(tmp_path, FakeXmpp(), CrowdPlan(1, 4, hold=60, rate=50), program=program)
 
 
 def children() -> list[int]:

@@ -173,6 +173,13 @@ def test_a_class_reads_the_page_on_the_jms_and_nothing_stays(lab: Lab) -> None:
     assert lab.starts() == before
 
 
+def test_visitors_from_two_processes_are_one_crowd(lab: Lab) -> None:
+    words = ("--participants", "2", "--visitors", "6", "--processes", "2", "--hold", "1", "--json")
+    told = lab.run("crowd", *words).json()
+    assert (told["well"], told["joined"], told["processes"]) == (True, 8, 2)
+    assert sum(told["redirected"].values()) == 6 and told["phases"]["all"]["count"] == 8
+
+
 def test_who_is_on_which_bridge_and_vnode(lab: Lab) -> None:
     """By name, as Jicofo tells it: a conference has its bridge, a visitor its vnode."""
     words = ["crowd", "--participants", "2", "--visitors", "3", "--hold", "60", "--lab", lab.name]
