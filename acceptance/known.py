@@ -45,6 +45,7 @@ JOURNAL = (
     ),
     Known(r"token_verification\W+(error\W+)?Token .*not allowed to join", "test_auth"),
     Known(r"visitors_component\W+'app_id' must not be empty", "no queue service is configured"),
+    Known(r"visitors_component\W+Visitor needs to be allowed by a moderator", "test_promotion"),
     Known(r"turnserver.*(A peer IP 192\.0\.2\.1 denied|Cannot find credentials)", "test_turn"),
 )
 """Warnings and worse in the journal since boot, the kernel's left out (it is not the node's)."""

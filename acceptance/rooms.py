@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from labctl.crowd import Crowd, Target, View
 from labctl.crowd.sync import SyncCrowd
 
-NAME = "accept-full-room"
 VISITORS = 3
 JOIN_SECONDS = 20
 
@@ -33,7 +33,9 @@ class Filling:
     """A full room in the making, while other tests run."""
 
     def __init__(self, target: Target, seats: int) -> None:
-        self._room = FullRoom(NAME, SyncCrowd(Crowd(target, NAME)), seats)
+        # A name of its own: two people may verify one lab at the same time.
+        name = f"accept-full-{secrets.token_hex(4)}"
+        self._room = FullRoom(name, SyncCrowd(Crowd(target, name)), seats)
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._done: Future[None] = self._pool.submit(self._fill)
 
