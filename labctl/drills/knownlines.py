@@ -211,6 +211,13 @@ KNOWN = (
         r"visitors_component.*'app_id' must not be empty",
         "the queue service for visitors is not configured",
     ),
+    # facts observed-labs 13
+    KnownLine(
+        PROSODY,
+        r"No hosts\[from_host\].* from='\S+@conference\.\S+\.v\d+\.meet\.jitsi/",
+        "a tenant's hall ends: its vnode writes to the stage from the tenant's outer name,"
+        " which is no host; nobody needs these stanzas",
+    ),
     KnownLine(
         PROSODY,
         r"polls.*Error initializing module|module 'polls'",
