@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from labctl.core.errors import LabError
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
-from labctl.providers.base import Ability, Rank, in_one_run, no_hosts
+from labctl.providers.base import Ability, PassingError, Rank, in_one_run, no_hosts
 from labctl.providers.libvirt import daemon, domains, network, prove
 from labctl.providers.libvirt import machines as machines_
 from labctl.providers.libvirt.bundle import bundle
@@ -16,6 +16,8 @@ from labctl.providers.libvirt.needs import LIBVIRT
 from labctl.providers.vm.accel import find_accelerator
 from labctl.providers.vm.store import DiskStore
 from labctl.topology.spec import ProviderName
+
+NO_STATE = "The machine is in the '' state."
 
 
 @dataclass(frozen=True)
@@ -61,4 +63,11 @@ class LibvirtProvider:
         return ()
 
     def explain(self, output: str) -> LabError | None:
-        return None
+        # Seen on a busy host: libvirt names no state at all for a guest that boots, and Vagrant
+        # then removes it.
+        if NO_STATE not in " ".join(output.split()):
+            return None
+        return PassingError(
+            "libvirt did not say how a booting machine is, so Vagrant gave it up.",
+            hint="Run the same command again to continue.",
+        )
