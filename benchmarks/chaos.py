@@ -41,8 +41,8 @@ LAB = "chaos"
 SHAPE = ("--jvbs", "0", "--visitors", "1", "--visitors-layout", "local", "--packages", "stand-ins")
 MARK = "LABCTL_CHAOS"
 LONGEST = {
-    "up": 15.0, "change": 8.0, "down": 4.0, "verify": 25.0, "drill": 25.0, "build": 60.0,
-    "gate": 90.0,
+    "up": 15.0, "change": 8.0, "down": 4.0, "verify": 15.0, "drill": 20.0, "build": 20.0,
+    "gate": 60.0,
 }  # fmt: skip
 """The latest instant of a kill, in seconds: a little more than each takes."""
 AGAIN = ("build", "gate")
