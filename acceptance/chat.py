@@ -21,11 +21,15 @@ def has_heard(who: SyncParticipant, words: str) -> bool:
     return any(event.details["body"] == words for event in messages(who))
 
 
+def hears(who: SyncParticipant, words: str, patience: Patience, *, seconds: float) -> bool:
+    """Whether these words come to somebody within so many seconds."""
+    return jicofo.wait_value(
+        lambda: has_heard(who, words), True, seconds=seconds, patience=patience, interval=NEARBY
+    )
+
+
 def heard(who: SyncParticipant, words: str, patience: Patience) -> Event:
     """The message with these words, once it has come."""
-    came = jicofo.wait_value(
-        lambda: has_heard(who, words), True,
-        seconds=CHAT_SECONDS, patience=patience, interval=NEARBY,
-    )  # fmt: skip
+    came = hears(who, words, patience, seconds=CHAT_SECONDS)
     assert came, f"'{words}' did not come, but {[e.details['body'] for e in messages(who)]}"
     return next(event for event in messages(who) if event.details["body"] == words)

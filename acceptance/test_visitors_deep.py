@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from acceptance import jicofo, prosody, web
-from acceptance.chat import has_heard, heard, messages
+from acceptance.chat import heard, hears, messages
 from acceptance.remote import Machine
 from labctl.core.waiting import Patience
 from labctl.crowd import Kind, Options, Target
@@ -69,10 +69,7 @@ def test_first_visitor_reads_what_was_said_before(hall: Hall, patience: Patience
     Upstream waits for neither, so both are right, but whoever comes then reads it.
     """
     reader = hall.visitor
-    in_time = jicofo.wait_value(
-        lambda: has_heard(hall.visitor, BEFORE), True, seconds=AT_ONCE, patience=patience
-    )
-    if not in_time:
+    if not hears(reader, BEFORE, patience, seconds=AT_ONCE):
         [reader] = hall.crowd.join(1, deadline=SECONDS, options=LISTENER)
     try:
         event = heard(reader, BEFORE, patience)

@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -34,7 +33,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from labctl.lab.network import moved  # noqa: E402  after the path is known
+from benchmarks.packages import build_stand_ins  # noqa: E402  after the path is known
+from labctl.lab.network import moved  # noqa: E402
 
 LABCTL = str(ROOT / "bin" / "labctl")
 LAB = "chaos"
@@ -72,16 +72,6 @@ def labctl(
     )  # fmt: skip
 
 
-def new_packages(folder: Path, number: int) -> str:
-    """Stand-ins that no image has yet, as a source of packages."""
-    sources, debs = folder / f"sources-{number}", folder / f"debs-{number}"
-    shutil.copytree(ROOT / "standins", sources)
-    bridge = sources / "jitsi-videobridge2/root/usr/share/jitsi-videobridge/jvb.sh"
-    bridge.write_text(f"{bridge.read_text()}# {uuid.uuid4().hex}\n")
-    subprocess.run([sources / "build", debs], check=True, stdout=subprocess.DEVNULL)
-    return f"debs:{debs}"
-
-
 def processes(run: str) -> Iterator[int]:
     """What a labctl of ours has started, by its environment."""
     for path in Path("/proc").glob("[0-9]*/environ"):
@@ -114,7 +104,8 @@ def words_of(verb: str, number: int, *, network: str, folder: Path) -> list[str]
     """The command that is killed, and afterwards perhaps run again."""
     lab, up = ["--lab", LAB], ["up", "--network", network, *SHAPE]
     if verb in AGAIN:
-        packages = new_packages(folder, number)
+        debs = build_stand_ins(folder / str(number), line=f"# {uuid.uuid4().hex}")
+        packages = f"debs:{debs}"  # no image has them yet
         if verb == "build":
             return ["build", "--jvbs", "0", "--visitors", "0", "--packages", packages]
         quick = ["--quick", "--allow-stand-ins", "--jvbs", "0", "--visitors", "0"]

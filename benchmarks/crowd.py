@@ -28,7 +28,7 @@ from labctl.cli.crowdtable import Lines, print_figures  # noqa: E402
 from labctl.crowd import Target  # noqa: E402
 from labctl.crowd.figures import Figures  # noqa: E402
 from labctl.crowd.many import run_many  # noqa: E402
-from labctl.crowd.run import CrowdPlan, CrowdStage, run_crowd, spare_collector  # noqa: E402
+from labctl.crowd.run import CrowdPlan, CrowdStage, spare_collector  # noqa: E402
 from labctl.crowd.sync import new_loop  # noqa: E402
 from labctl.topology.lab import Lab  # noqa: E402
 from labctl.topology.workdir import Workdir  # noqa: E402
@@ -75,11 +75,8 @@ def main() -> int:
     target.context()
     spare_collector()
     began, spent, empty, results = time.monotonic(), cpu(), resident(), Results("crowd")
-    if alone:
-        crowd = run_crowd(target, watch.lines.room, plan, show=watch)
-    else:
-        folder, count = str(lab.folder.path), options.processes
-        crowd = run_many(target, watch.lines.room, plan, folder=folder, processes=count, show=watch)
+    folder, count = str(lab.folder.path), options.processes
+    crowd = run_many(target, watch.lines.room, plan, folder=folder, processes=count, show=watch)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         outcome = runner.run(crowd)
     print_figures(outcome.figures)

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.packages import build_stand_ins  # noqa: E402
 from labctl.gate.compare import judge_gate  # noqa: E402
 from labctl.gate.job import Found  # noqa: E402
 from labctl.gate.model import CaseOutcome, Gate, GateCase, Severity, Trouble  # noqa: E402
@@ -98,18 +98,6 @@ def _ended(seconds: float) -> bool:
     return bool(ready)
 
 
-def build_stand_ins(folder: Path, *, slower: float) -> Path:
-    """The stand-ins as files; their bridge sleeps before it starts."""
-    sources, debs = folder / "standins", folder / "debs"
-    shutil.copytree(ROOT / "standins", sources)
-    if slower:
-        bridge = sources / "jitsi-videobridge2/root/usr/share/jitsi-videobridge/jvb.sh"
-        first, _, rest = bridge.read_text().partition("\n")
-        bridge.write_text(f"{first}\nsleep {slower:g}\n{rest}")
-    subprocess.run([sources / "build", debs], check=True, stdout=subprocess.DEVNULL)
-    return debs
-
-
 def tell_runs(phase: str, message: str, *, node: str | None = None) -> None:
     """Of all that labctl says, what each run had."""
     if phase == "gate":
@@ -150,7 +138,7 @@ def run_real(arguments: argparse.Namespace) -> Counter[str]:
     with tempfile.TemporaryDirectory(prefix="gate-noise-") as scratch:
         folder = Path(scratch)
         debs = {
-            side: build_stand_ins(folder / side, slower=slower)
+            side: build_stand_ins(folder / side, line=f"sleep {slower:g}" if slower else "")
             for side, slower in (("baseline", 0.0), ("candidate", arguments.slower))
         }
         sources = {side: f"debs:{path}" for side, path in debs.items()}

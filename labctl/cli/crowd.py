@@ -220,13 +220,11 @@ def run(
     from labctl.cli.crowdtable import counters
     from labctl.crowd import Target
     from labctl.crowd.many import run_many
-    from labctl.crowd.run import run_crowd, spare_collector
+    from labctl.crowd.run import spare_collector
     from labctl.crowd.sync import new_loop
 
     spare_collector()
     target, folder = Target.of(lab, keys=keys), str(lab.folder.path)
     with counters(room) as show, asyncio.Runner(loop_factory=new_loop) as runner:
-        if processes == 1:
-            return runner.run(run_crowd(target, room, plan, show=show))
         many = run_many(target, room, plan, folder=folder, processes=processes, show=show)
         return runner.run(many)

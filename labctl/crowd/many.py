@@ -136,10 +136,13 @@ async def run_many(
     show: Show,
     program: Sequence[str] = PROGRAM,
 ) -> CrowdOutcome:
-    """As `run_crowd`, with the visitors in so many more processes; `folder` is the lab's.
+    """As `run_crowd`, with the visitors in so many more processes; with one, all are in this one.
 
-    Errors: CrowdError if nobody came, or a process ended without having said what became of it.
+    `folder` is the lab's.  Errors: CrowdError if nobody came, or a process ended without having
+    said what became of it.
     """
+    if processes == 1:
+        return await run_crowd(target, room, plan, show=show)
     own, counts = split(plan, processes)
     keys = str(target.keys) if target.keys is not None else None
     orders = [Order(folder, room, count, plan.rate / len(counts), keys) for count in counts]
@@ -167,11 +170,12 @@ class _Many:
         self._shares, self._news, self._show_all = shares, news, show
         self._stage, self._figures = CrowdStage.JOINING, Figures()
         self._leave = asyncio.Event()
-        crowd = run_crowd(target, room, own, show=self._show_own, stay=self._leave.wait)
-        self._crowd = asyncio.create_task(crowd if own.total else self._nobody())
+        self._crowd = asyncio.create_task(
+            run_crowd(target, room, own, show=self._show_own, stay=self._leave.wait)
+            if own.total
+            else self._nobody()
+        )
         self._crowd.add_done_callback(lambda _: news.set())
-        if not own.total:
-            crowd.close()
 
     async def _nobody(self) -> CrowdOutcome:
         self._stage = CrowdStage.LEAVING

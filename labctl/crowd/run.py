@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -84,7 +84,7 @@ Stay = Callable[[], Awaitable[object]]
 async def run_crowd(
     target: Target, room: str, plan: CrowdPlan, *, show: Show, stay: Stay | None = None
 ) -> CrowdOutcome:
-    """Run the plan; `show` is told twice a second how it goes.
+    """Run the plan; `show` is told twice a second at most how it goes.
 
     They stay for the plan's `hold`, or until `stay` returns.  Everybody leaves in order, also when
     this is cancelled: that ends the crowd early and is no error.  CrowdError at once if not even
@@ -100,7 +100,8 @@ async def run_crowd(
             interrupted = True
             uncancel()
         finally:
-            figures, histories = run.figures(), run.histories()
+            histories = run.histories()
+            figures = run.summarised(histories)
             await run.stop()
         show(CrowdStage.LEAVING, figures)
     return CrowdOutcome(figures, interrupted, tuple(histories))
@@ -147,7 +148,10 @@ class _Run:
         self._work: asyncio.Task[None] | None = None
 
     def figures(self) -> Figures:
-        return summarise(self.histories(), asked=self._plan.total, media=self._media_figures())
+        return self.summarised(self.histories())
+
+    def summarised(self, histories: Sequence[History]) -> Figures:
+        return summarise(histories, asked=self._plan.total, media=self._media_figures())
 
     def histories(self) -> list[History]:
         return [one.history() for one in self._crowd.participants]

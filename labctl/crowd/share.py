@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from labctl.core.errors import LabError
 from labctl.core.plain import from_plain, to_plain
@@ -95,8 +94,7 @@ class Said:
     @classmethod
     def of_line(cls, line: bytes) -> Said:
         """Errors: ValueError for what is no such line."""
-        data: Any = json.loads(line)
-        return from_plain(cls, data)
+        return from_plain(cls, json.loads(line))
 
 
 class Orders:

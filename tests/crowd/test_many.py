@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,17 +22,16 @@ from labctl.crowd import CrowdError, Target
 from labctl.crowd.figures import Figures, merge
 from labctl.crowd.many import PROGRAM, run_many, split
 from labctl.crowd.media.options import MediaOptions
-from labctl.crowd.run import CrowdOutcome, CrowdPlan, CrowdStage, MediaPlan
+from labctl.crowd.run import CrowdOutcome, CrowdPlan, CrowdStage, MediaPlan, Show, run_crowd
 from labctl.crowd.share import Order, Said
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
 from labctl.topology.spec import Spec
 from labctl.topology.workdir import Workdir
 from tests.crowd.fakexmpp import FakeXmpp, running
+from tests.crowd.test_run import properties
 
 pytestmark = [pytest.mark.sockets, pytest.mark.programs]
-
-Show = Callable[[CrowdStage, Figures], None]
 
 
 def program_for(target: Target) -> list[str]:
@@ -69,11 +68,6 @@ def nobody_stayed(server: FakeXmpp) -> bool:
     return set(map(len, server.rooms.values())) <= {0}
 
 
-def wants_to_be_a_visitor(stanza: object) -> bool:
-    focus = "{http://jitsi.org/protocol/focus}property"
-    return any(item.get("name") == "visitor" for item in stanza.iter(focus))  # type: ignore[attr-defined]
-
-
 def test_everybody_is_in_one_table(tmp_path: Path) -> None:
     server, seen = FakeXmpp(vnode="v2"), list[tuple[CrowdStage, Figures]]()
     plan = CrowdPlan(2, 7, hold=0.6, rate=50)
@@ -84,7 +78,7 @@ def test_everybody_is_in_one_table(tmp_path: Path) -> None:
     assert figures.phases["all"].count == len(outcome.histories) == 9
     assert nobody_stayed(server)
     requests = [stanza for stanza in server.stanzas if stanza.tag.endswith("iq")]
-    visitors = [wants_to_be_a_visitor(stanza) for stanza in requests if is_request(stanza)]
+    visitors = ["visitor" in properties(stanza) for stanza in requests if is_request(stanza)]
     assert visitors == [False] * 2 + [True] * 7, "participants come first"
     stages = list(dict.fromkeys(stage for stage, _ in seen))
     assert stages[0] is CrowdStage.JOINING and stages[-1] is CrowdStage.LEAVING
@@ -228,9 +222,7 @@ def test_more_processes_than_visitors_are_bad_input(
     assert "'--processes 4' is more than the 3 visitors" in str(result.exception)
 
 
-def test_looking_costs_a_tenth_of_a_core_at_most(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_looking_costs_a_tenth_of_a_core_at_most(tmp_path: Path) -> None:
     """With thousands of people each look takes long, so there are fewer of them."""
     looks: list[float] = []
 
@@ -241,8 +233,6 @@ def test_looking_costs_a_tenth_of_a_core_at_most(
     server = FakeXmpp()
 
     async def main() -> CrowdOutcome:
-        from labctl.crowd.run import run_crowd
-
         async with running(server, tmp_path) as target:
             return await run_crowd(target, "r1", CrowdPlan(1, 0, 4.5, 50), show=slow)
 
