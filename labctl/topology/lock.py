@@ -76,7 +76,7 @@ def _held(workdir: Workdir, file: IO[str]) -> LabError:
         text = file.read()
     hint = "Wait until it ends, or use another lab with '--lab NAME'."
     match text.strip().split(" ", 2):
-        case [pid, began, what] if began.isdecimal():
+        case [pid, began, what] if pid.isdecimal() and began.isdecimal():
             age = render_age(time.time() - int(began))
             holder = f"'labctl {what}' (process {pid}), which began {age} ago"
         case _:

@@ -41,8 +41,24 @@ def test_a_key_in_words() -> None:
     ],
 )
 def test_a_mistyped_key_gets_the_nearest(typed: str, meant: str) -> None:
-    with pytest.raises(UsageError, match=f"There is no key '{typed}'. Did you mean '{meant}'"):
+    with pytest.raises(
+        UsageError, match=f"There is no key '{typed}'. Did you mean '{meant}'"
+    ) as it:
         explain_key(typed)
+    assert it.value.hint == "'labctl config explain' lists all keys."
+
+
+def test_a_key_that_is_like_no_other_gets_no_guess() -> None:
+    with pytest.raises(UsageError) as caught:
+        explain_key("xyzzy")
+    assert caught.value.message == "There is no key 'xyzzy'."
+
+
+def test_a_key_without_flag_and_other_name_has_none() -> None:
+    facts = explain_key("encrypt")
+    assert (facts.flag, facts.short) == ("", "")
+    file = explain_key("packages.versions-file")
+    assert (file.default, file.flag) == ("", "")
 
 
 def test_all_values_of_a_spec(tmp_path: Path) -> None:
@@ -56,15 +72,46 @@ def test_all_values_of_a_spec(tmp_path: Path) -> None:
     assert values["roles.jvb.memory"] == (700, f"{conf}, line 2")
     assert values["roles.jms.memory"] == (1536, "default"), "that of a small lab"
     assert values["network"] == ("192.168.56.0/24", "default")
+    usual = load_with_origins(None, {})
+    sizes = {each.key: each.value for each in resolved_values(usual.spec, usual.origins)}
+    assert sizes["roles.jms.memory"] == 4096
     settable = {each.key for each in all_keys()} - {"packages", "packages.versions-file"}
     assert set(values) == settable
 
 
 @pytest.mark.parametrize(
     "value",
-    [True, 3, "open", "192.168.56.0/24", "a b", ["x", "y z"], {"jicofo": "1.0-1196-1"}, {}],
+    [
+        True,
+        False,
+        3,
+        "open",
+        "192.168.56.0/24",
+        "a b",
+        ["x", "y z"],
+        {"jicofo": "1.0-1196-1"},
+        {"jicofo": "1.0-1196-1", "jitsi-meet": "a,b"},
+        {},
+    ],
     ids=str,
 )
 def test_a_value_is_written_as_it_is_read(value: object) -> None:
     read = parse_hocon(f"key = {value_text(value)}")["key"]
-    assert read == ("on" if value is True else value)
+    assert read == ({True: "on", False: "off"}[value] if isinstance(value, bool) else value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ({}, "{}"),
+        ("open", "open"),
+        ("XL", "XL"),
+        ("10.1.0.0/16", '"10.1.0.0/16"'),
+        ({"a": 1, "b": True}, "{ a = 1, b = on }"),
+        ((1, "x y"), '[1, "x y"]'),
+    ],
+    ids=str,
+)
+def test_only_what_must_be_is_in_quotes(value: object, text: str) -> None:
+    assert value_text(value) == text

@@ -9,6 +9,7 @@ import pytest
 
 from labctl.core.errors import Problem, SpecError
 from labctl.spec import load_spec, parse_packages
+from labctl.spec.packages import with_source
 from labctl.spec.versions import parse_versions
 from labctl.topology.spec import Packages, PackageSource, RepositoryChannel
 
@@ -32,6 +33,11 @@ KEY = "0123456789ABCDEF0123456789ABCDEF01234567"
         ("debs:./candidates", {"source": "debs", "path": "./candidates"}),
         ("debs:a.deb", {"source": "debs", "files": ["a.deb"]}),
         ("debs:a.deb, /b/b.deb", {"source": "debs", "files": ["a.deb", "/b/b.deb"]}),
+        ("debs:a,b", {"source": "debs", "files": ["a", "b"]}),
+        (
+            "jitsi:testing:/pins:of/august",
+            {"source": "jitsi", "channel": "testing", "versions-file": "/pins:of/august"},
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -58,6 +64,21 @@ def test_words_on_the_command_line_are_relative_to_where_the_user_stands(
     spec, _ = load_spec(None, {"packages": "debs:a.deb,b/b.deb"})
     assert spec.packages.files == (str(tmp_path / "a.deb"), str(tmp_path / "b/b.deb"))
     assert spec.packages.path is None
+    (tmp_path / "with, comma").mkdir()
+    spec, saved = load_spec(None, {"packages": "debs:with, comma"})
+    assert spec.packages.path == str(tmp_path / "with, comma")
+    monkeypatch.chdir("/")
+    assert load_spec(None, {}, saved=saved)[0].packages == spec.packages
+
+
+def test_addresses_stay_as_they_are_and_keys_of_lab_conf_may_have_underscores() -> None:
+    address = "http://127.0.0.1/a.deb"
+    old = {"versions_file": "/pins", "source": "jitsi"}
+    assert with_source(old, f"debs:{address},/b.deb") == {
+        "versions-file": "/pins",
+        "source": "debs",
+        "files": [address, "/b.deb"],
+    }
 
 
 def test_command_line_changes_the_source_and_leaves_repository_key_and_versions(

@@ -61,6 +61,10 @@ def test_every_way_to_write_a_key() -> None:
         ("a += 1\nb=2,c=3", {"a": 1, "b": 2, "c": 2}),
         ("}}\njvbs = 1", {"jvbs": 2}),
         ('"jvbs" = "1', {"jvbs": 1}),
+        ('roles."jvb".memory = 1', {"roles.jvb.memory": 1}),
+        ("a { b = { c = 1 }\n d = 2 }", {"a": 1, "a.b": 1, "a.b.c": 1, "a.d": 2}),
+        ("a { }\nb\n{ c = 1 }", {"a": 1, "b": 2, "b.c": 3}),
+        ("a = [ { b = 1 }\n c ]\nd = 1", {"a": 1, "d": 3}),
         ("", {}),
     ],
     ids=[
@@ -71,6 +75,10 @@ def test_every_way_to_write_a_key() -> None:
         "commas",
         "too many braces",
         "cut",
+        "quoted part",
+        "braces after a value",
+        "empty braces",
+        "list with an object",
         "empty",
     ],
 )

@@ -61,5 +61,32 @@ def test_every_line_fits_and_every_setting_is_explained(starter: Starter) -> Non
 
 
 def test_a_mistyped_template_gets_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"no template 'realys'\. Did you mean 'relays'"):
+    with pytest.raises(UsageError, match=r"no template 'realys'\. Did you mean 'relays'") as caught:
         find_starter("realys")
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("Templates: visitors, bridges, minimal, ten-vnodes, ")
+    with pytest.raises(UsageError) as caught:
+        find_starter("xyzzy")
+    assert caught.value.message == "There is no template 'xyzzy'."
+
+
+def test_the_file_says_how_it_is_used_and_each_default_once() -> None:
+    text = render_starter(find_starter("minimal"))
+    said = " ".join(text.replace("\n# ", " ").split())
+    assert "'labctl config explain KEY' describes a key, and 'labctl config show' shows" in said
+    assert "\n# --- The other keys, with their defaults; remove '#' to set one.\n" in text
+    assert "\n# Visitor Prosodies. 0 to 64. Default: 8.\n" in text
+    assert "None" not in text and "Default: ." not in text
+    assert not [line for line in text.split("\n") if "encrypt" in line]
+
+
+def test_long_words_of_the_comments_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labctl.spec.starters.WIDTH", 12)
+    starter = Starter("x", "well-known-words and-an-overlong-one-of-them", {})
+    head = render_starter(starter).split("\n")[:4]
+    assert head == [
+        "# lab.conf for",
+        "# labctl.",
+        "# well-known-words",
+        "# and-an-overlong-one-of-them",
+    ]

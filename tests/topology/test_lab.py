@@ -43,5 +43,6 @@ def test_before_there_are_machines_a_lab_has_no_patience(folder: Workdir) -> Non
 
 
 def test_where_there_is_no_lab_that_is_said(folder: Workdir) -> None:
-    with pytest.raises(LabError, match="There is no lab 'demo'"):
+    with pytest.raises(LabError, match="There is no lab 'demo'") as caught:
         Lab.load(folder)
+    assert caught.value.hint == "Run 'labctl up' to make one."

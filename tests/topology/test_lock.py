@@ -66,13 +66,29 @@ def test_the_lock_goes_with_the_labs_folder(folder: Workdir) -> None:
 def test_what_is_in_the_way_is_named(folder: Workdir) -> None:
     folder.path.parent.mkdir()
     folder.path.touch()
-    with pytest.raises(LabError, match="is not a folder, so there can be no lab 'demo'"):
+    with pytest.raises(LabError, match="is not a folder, so there can be no lab 'demo'") as caught:
         take(folder)
+    assert caught.value.hint == "Remove it, or use another name with '--lab NAME'."
     folder.path.unlink()
     lock_file(folder).unlink()
     lock_file(folder).mkdir()
-    with pytest.raises(LabError, match=r"\.demo\.lock' cannot be opened: Is a directory"):
+    with pytest.raises(LabError, match=r"\.demo\.lock' cannot be opened: Is a directory") as caught:
         take(folder)
+    assert caught.value.hint == "labctl must be able to write there."
+
+
+def test_a_labs_folder_is_made_with_all_above_it(tmp_path: Path) -> None:
+    folder = Workdir.of("demo", root=tmp_path / "a" / "b")
+    take(folder)
+    assert folder.path.is_dir()
+
+
+def test_a_lock_file_that_is_no_text_holds_all_the_same(folder: Workdir) -> None:
+    with locked(folder, what="up"):
+        lock_file(folder).write_bytes(b"\xff\xfe 1 2")
+        with pytest.raises(LabError, match="Lab 'demo' is held by another labctl") as caught:
+            take(folder)
+    assert caught.value.hint == "Wait until it ends, or use another lab with '--lab NAME'."
 
 
 def _destroy_and_take(folder: Workdir, count: int, inside: Event, twice: Event) -> None:

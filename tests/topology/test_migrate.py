@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from labctl.core.state import Flaw, StateError
+from labctl.core.state import Flaw, StateError, read_state
 from labctl.spec import load_spec
 from labctl.topology.layout import resolve
 from labctl.topology.migrate import MACHINES, TOPOLOGY, read_topology
 from labctl.topology.model import Topology
-from labctl.topology.spec import Role
+from labctl.topology.spec import Role, Size
 from labctl.topology.workdir import Workdir
 from tests.samples import SAMPLES
 
@@ -77,6 +77,27 @@ def test_a_lab_is_written_back_in_the_present_format(tmp_path: Path) -> None:
     assert workdir.load_topology() == wanted("machines")
 
 
+def test_an_old_topology_without_jms_says_that() -> None:
+    jvbs = [node for node in sample("machines")["nodes"] if node["role"] != "jms"]
+    with pytest.raises(StateError, match="it has no JMS"):
+        read_topology({**sample("machines"), "nodes": jvbs}, source="x")
+
+
+def test_an_old_lab_keeps_its_sizes_and_vnodes_per_machine() -> None:
+    data = sample("machines")
+    nodes = [dict(node) for node in data["nodes"]]
+    apart = [node for node in nodes if node["role"] == "visitors"]
+    assert len(apart) == 2
+    apart[0]["vnodes"], apart[1]["vnodes"] = [1, 2, 3, 4, 5], [6, 7, 8, 9, 10]
+    for node in nodes:
+        node.pop("turn", None)
+        if node["role"] == "jvb":
+            node["cpus"], node["memory_mib"] = 3, 3000
+    spec = read_topology({**data, "nodes": nodes}, source="x").spec
+    assert (spec.visitors_per_node, spec.turn) == (5, False)
+    assert spec.sizes == {Role.JVB: Size(memory_mib=3000, cpus=3)}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -103,3 +124,18 @@ def test_machines_of_the_first_format(tmp_path: Path) -> None:
     workdir.save_machines(json.loads(text))
     assert json.loads(workdir.machines_file.read_text())["format"] == MACHINES.format
     assert workdir.load_machines() == facts
+
+
+@pytest.mark.parametrize(
+    ("text", "factor"),
+    [("{}", 1.0), ('{"patience": 0.5}', 1.0), ('{"patience": 1.5}', 1.5), ('{"patience": 3}', 3.0)],
+)
+def test_patience_is_never_less_than_one(text: str, factor: float) -> None:
+    facts = read_state({**json.loads(text), "format": 1}, MACHINES, path=Path("x"))
+    assert (facts.patience.factor, facts.accelerator) == (factor, "")
+
+
+@pytest.mark.parametrize("patience", ["much", True, None])
+def test_patience_is_a_number(patience: object) -> None:
+    with pytest.raises(StateError, match=f"patience is {patience!r}, not a number"):
+        read_state({"patience": patience, "format": 1}, MACHINES, path=Path("x"))

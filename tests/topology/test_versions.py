@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from labctl.topology.releases import known_releases
 from labctl.topology.versions import NEWEST, Versions, differ
 
 
@@ -35,3 +38,9 @@ def test_other_versions_than_the_newest_known_are_told() -> None:
     assert not differ({name: f"{version}-1" for name, version in NEWEST.items()})
     assert differ({"jicofo": "1.0-1173-1"})
     assert differ({"jitsi-videobridge2": "2.3-400-gabc-1"})
+
+
+def test_releases_are_in_the_order_of_time(tmp_path: Path) -> None:
+    for name in ("debian-13", "debian-9", "debian-12"):
+        (tmp_path / f"{name}.json").touch()
+    assert known_releases(tmp_path) == ("debian-9", "debian-12", "debian-13")
