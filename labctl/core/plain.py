@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -19,9 +19,13 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any) -> Any:
-    """A value as JSON can hold it; fields of dataclasses by name, in their order."""
+    """A value as JSON can hold it; fields of dataclasses by name, in their order.
+
+    Fields that a dataclass makes from others (`init=False`) are left out.
+    """
     if is_dataclass(value):
-        return {each.name: to_plain(getattr(value, each.name)) for each in fields(value)}
+        given = (each.name for each in fields(value) if each.init)
+        return {name: to_plain(getattr(value, name)) for name in given}
     if isinstance(value, Mapping):
         return {str(name): to_plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
@@ -50,6 +54,8 @@ def _read(kind: Any, data: object, where: str) -> object:
         return _read_union(typing.get_args(kind), data, where)
     if origin is tuple:
         return _read_tuple(typing.get_args(kind), data, where)
+    if origin is Sequence:
+        return _read_tuple((*typing.get_args(kind), ...), data, where)
     if origin is not None and issubclass(origin, Mapping):
         return _read_mapping(typing.get_args(kind), data, where)
     return _read_scalar(kind, data, where)

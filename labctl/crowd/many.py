@@ -64,7 +64,7 @@ class Share:
         if said.failure is not None:
             self.error = CrowdError(said.failure, hint=said.hint)
         elif said.people is not None:
-            self.people = [person.history() for person in said.people]
+            self.people = said.people
         else:
             self.figures = said.figures
 

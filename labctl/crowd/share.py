@@ -21,7 +21,6 @@ from pathlib import Path
 
 from labctl.core.errors import LabError
 from labctl.core.plain import from_plain, to_plain
-from labctl.crowd.events import Event
 from labctl.crowd.figures import Figures, History
 from labctl.crowd.run import CrowdPlan, CrowdStage, run_crowd, spare_collector
 from labctl.crowd.sync import new_loop
@@ -57,25 +56,6 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A `History` as it passes from one process to another."""
-
-    nick: str
-    began: float
-    state: str
-    invited: bool
-    events: tuple[Event, ...]
-
-    @classmethod
-    def of(cls, history: History) -> Person:
-        told = history.nick, history.began, history.state, history.invited
-        return cls(*told, tuple(history.events))
-
-    def history(self) -> History:
-        return History(self.nick, self.began, self.state, self.invited, self.events)
-
-
-@dataclass(frozen=True, slots=True)
 class Said:
     """One line: how it goes, or how it ended.
 
@@ -84,7 +64,7 @@ class Said:
 
     stage: CrowdStage = CrowdStage.JOINING
     figures: Figures = field(default_factory=Figures)
-    people: tuple[Person, ...] | None = None
+    people: Sequence[History] | None = None
     failure: str | None = None
     hint: str | None = None
 
@@ -161,7 +141,7 @@ def serve(make_target: Callable[[Order], Target] = Order.target) -> None:
     except LabError as error:
         say(Said(failure=error.message, hint=error.hint))
         return
-    say(Said(CrowdStage.LEAVING, people=tuple(map(Person.of, histories))))
+    say(Said(CrowdStage.LEAVING, people=histories))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address
@@ -87,3 +87,22 @@ def test_what_does_not_fit_is_named_with_its_place(change: dict[str, Any], said:
 
 def test_a_whole_number_will_do_where_a_fraction_may_stand() -> None:
     assert from_plain(Whole, {**PLAIN, "sizes": {"m": 2}}).sizes == {"m": 2.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    words: Sequence[Part]
+    count: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "count", len(self.words))
+
+
+def test_what_a_value_makes_of_itself_is_not_written_and_any_sequence_is_read() -> None:
+    value = Derived((Part("a"), Part("b", Colour.BLUE)))
+    plain = to_plain(value)
+    assert list(plain) == ["words"]
+    assert from_plain(Derived, plain) == value
+    assert from_plain(Derived, {"words": []}).count == 0
+    with pytest.raises(ValueError, match="'words' must be a list"):
+        from_plain(Derived, {"words": "ab"})
