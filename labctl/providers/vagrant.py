@@ -20,6 +20,7 @@ from labctl.core.errors import LabError
 from labctl.core.progress import Progress, Timings, silent
 from labctl.core.waiting import Deadline, wait_until
 from labctl.host.network import prove_local, wait_local
+from labctl.node.halfopen import cut_half_open
 from labctl.node.keys import ensure_keys
 from labctl.node.ssh import close_masters, ensure_config, wait_ssh
 from labctl.providers.answer import ask_states
@@ -113,16 +114,20 @@ class VagrantMachines:
         addresses, network = [node.address for node in wanted], self._lab.topology.network
         if self._provider.network_first:
             prove_local(addresses, network)
+        earlier = self.states()
         try:
-            self._start(wanted, progress=progress)
+            self._start(wanted, earlier, progress=progress)
         except PassingError as error:
             progress("machines", f"trying again: {error.message}")
-            self._start(wanted, progress=progress)
+            self._start(wanted, self.states(), progress=progress)
         if not self._provider.network_first:
             wait_local(addresses, network, deadline=patience.deadline(NETWORK_SECONDS))
         with self._consoles(wanted), self._timings.step("waiting for ssh"):
             seconds = self._provider.ssh_seconds
             wait_ssh(wanted, seconds=seconds, patience=patience, progress=progress)
+        stayed = [name for name, state in earlier.items() if state == RUNNING]
+        begun = [node.name for node in wanted if node.name not in stayed]
+        cut_half_open(replace(self._lab, patience=patience), nodes=stayed, gone=begun)
 
     def halt(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
         names = [node.name for node in self._select(nodes)]
@@ -164,9 +169,10 @@ class VagrantMachines:
         if removed:
             close_masters(self._lab.folder)
 
-    def _start(self, wanted: Sequence[Node], *, progress: Progress) -> None:
+    def _start(
+        self, wanted: Sequence[Node], states: Mapping[str, str], *, progress: Progress
+    ) -> None:
         """Start stopped nodes and let Vagrant create missing ones."""
-        states = self.states()
         stopped = [node.name for node in wanted if states[node.name] == STOPPED]
         for name in stopped:
             progress("machines", "starting", node=name)

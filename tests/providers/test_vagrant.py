@@ -24,6 +24,7 @@ from labctl.topology.layout import resolve
 from labctl.topology.spec import Role, Spec
 from labctl.topology.workdir import ROOT, Workdir
 from tests.fakes.lab import pretend_machines
+from tests.fakes.nodes import FakeNodes
 from tests.nullprovider import NullProvider
 
 LOG = Path("vagrant.log")
@@ -120,6 +121,27 @@ def test_a_container_of_others_that_vanishes_is_no_failure(
     with pytest.raises(LabError, match=ends) if ends else nullcontext():
         machines.up()
     assert vagrant.calls == calls
+
+
+@pytest.mark.parametrize(
+    ("state", "asked"),
+    [
+        pytest.param("not_created", ["jms", "visitors1"], id="made anew"),
+        pytest.param("stopped", ["jms", "visitors1"], id="started again"),
+        pytest.param("running", [], id="running"),
+    ],
+)
+def test_the_others_forget_what_a_machine_that_went_had_open(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, nodes: FakeNodes, state: str, asked: list[str]
+) -> None:
+    provider = pretend_machines(monkeypatch, lab.topology)
+    provider.states["jvb1"] = state
+    machines = VagrantMachines(lab)
+    monkeypatch.setattr(machines, "_vagrant", lambda progress, **_: Forgetful("", times=0))
+    nodes.says("*", to="ss -K '( dst 192.168.56.106 )'")
+    machines.up()
+    assert sorted(ran.node for ran in nodes.ran) == asked
+    assert all(ran.sudo for ran in nodes.ran)
 
 
 def test_a_failure_in_parallel_names_every_node_with_its_reason() -> None:

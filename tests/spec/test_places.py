@@ -65,6 +65,11 @@ def test_every_way_to_write_a_key() -> None:
         ("a { b = { c = 1 }\n d = 2 }", {"a": 1, "a.b": 1, "a.b.c": 1, "a.d": 2}),
         ("a { }\nb\n{ c = 1 }", {"a": 1, "b": 2, "b.c": 3}),
         ("a = [ { b = 1 }\n c ]\nd = 1", {"a": 1, "d": 3}),
+        ("a = ${b}\nc = 1", {"a": 1, "c": 2}),
+        ("a = b = c\nd = 1", {"a": 1, "d": 2}),
+        ("a\nb\nc = 1", {"c": 3}),
+        ("a, b\n{ c = 1 }", {"b": 1, "b.c": 2}),
+        ("[ { a = 1 } ]\nb = 1", {"b": 2}),
         ("", {}),
     ],
     ids=[
@@ -79,6 +84,11 @@ def test_every_way_to_write_a_key() -> None:
         "braces after a value",
         "empty braces",
         "list with an object",
+        "substitution",
+        "two signs",
+        "no keys",
+        "comma before a brace below",
+        "list without a key",
         "empty",
     ],
 )

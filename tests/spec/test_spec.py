@@ -67,6 +67,36 @@ def test_what_a_small_lab_leaves_out_of_a_size_is_small(
     assert usual.sizes == {Role.JVB: Size(memory_mib=2048, cpus=1)}
 
 
+def test_a_flag_beside_a_bare_value_of_lab_conf_keeps_it(tmp_path: Path) -> None:
+    conf = write(tmp_path / "lab.conf", "visitors = 3\n")
+    spec, _ = load_spec(conf, {"visitors-per-node": 2})
+    assert (spec.visitors, spec.visitors_per_node) == (3, 2)
+    conf = write(tmp_path / "lab.conf", "visitors = null\n")
+    spec, _ = load_spec(conf, {"visitors-per-node": 2})
+    assert (spec.visitors, spec.visitors_per_node) == (8, 2)
+
+
+@pytest.mark.parametrize(
+    ("memory", "mib"),
+    [
+        (512, 512),
+        ("2,5 GiB", 2560),
+        ("4097 GiB", None),
+        (4 * 1024**2 + 1, None),
+        (4 * 1024**2, 4 * 1024**2),
+        (511, None),
+        (True, None),
+    ],
+)
+def test_amounts_of_memory(memory: object, mib: int | None) -> None:
+    data = {"roles": {"jvb": {"memory": memory}}}
+    if mib is None:
+        (found,) = problems_of(data)
+        assert found.startswith("roles.jvb.memory: must be")
+    else:
+        assert spec_from_data(data, base=Path("/")).sizes[Role.JVB].memory_mib == mib
+
+
 def test_what_was_saved_stands_in_for_a_missing_lab_conf() -> None:
     _, saved = load_spec(None, {"jvbs": 5, "visitors-per-node": 2})
     spec, _ = load_spec(None, {"visitors": 3}, saved=saved)

@@ -90,6 +90,8 @@ def test_another_lab_cannot_have_the_same_addresses(vms: Lab) -> None:
     assert ended.code == 1
     assert f"is already taken by the libvirt network '{network_name(NAME)}'" in ended.err
     assert str(vms.path) in ended.err
+    other.run("destroy")
+    assert not other.path.exists()
     with pytest.raises(LabError, match="belongs to the lab in"):
         check_free(value.Lab(Workdir(ROOT / "elsewhere" / NAME), Workdir.of(NAME).load_topology()))
 
@@ -114,23 +116,22 @@ def test_a_node_that_was_removed_is_made_anew_on_a_whole_disk(vms: Lab) -> None:
         "jms": "running",
         "jvb1": "not_created",
     }
-    vms.run("up", timeout=1200)
+    # Less than the 924 s for which Prosody would hold the session of the machine that went.
+    vms.run("up", timeout=800)
     assert vms.run("status", "--json").json()["healthy"]
     assert vms.run("exec", "jms", "--", "uptime", "-s").out == before
 
 
 @pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="the daemon is systemd's")
-def test_a_daemon_that_ended_is_named_and_started_again(vms: Lab) -> None:
+def test_a_daemon_that_ended_is_started_again_and_machines_do_not_notice(vms: Lab) -> None:
     # Only this one: its companion keeps the machines' consoles.
     subprocess.run(["pkill", "-x", "libvirtd"], check=True)
     wait_until(lambda: daemon.answers() is not None, deadline=Deadline.after(20), interval=0.2)
-    ended = vms.run("status", check=False)
-    assert ended.code == 1
-    assert "The libvirt daemon does not answer." in ended.err
-    assert "labctl up" in ended.err
+    ended = vms.run("status")
+    assert "starting the libvirt daemon" in ended.err
+    assert "'vmtest' (libvirt, meet.lab.internal, 192.168.56.0/24): healthy" in ended.out
     before = {node: vms.run("exec", node, "--", "uptime", "-s").out for node in ("jms", "jvb1")}
     vms.run("up")
-    # The machines have not noticed.
     assert before == {node: vms.run("exec", node, "--", "uptime", "-s").out for node in before}
 
 
