@@ -63,6 +63,16 @@ def test_errors_name_the_flag_or_the_key_with_its_line(conf: Path) -> None:
     ]
 
 
+def test_a_flags_problem_keeps_its_hint(conf: Path) -> None:
+    assert said(conf, {"domain": "v1.meet.jitsi"})[1].endswith("Jitsi hard-codes it.")
+
+
+def test_a_value_of_an_included_file_is_the_files_without_a_line(conf: Path) -> None:
+    (conf.parent / "more.conf").write_text("jvbs = 3\n")
+    conf.write_text('include "more.conf"\n')
+    assert str(load_with_origins(conf, {}).origins.find("jvbs")) == str(conf)
+
+
 def test_a_flag_is_named_even_over_a_key_of_the_file(conf: Path) -> None:
     head, *problems = said(conf, {"visitors": "65", "packages": "jitsi:nope"})
     assert head == "the command line has 2 problems:"

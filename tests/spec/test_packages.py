@@ -64,6 +64,10 @@ def test_words_on_the_command_line_are_relative_to_where_the_user_stands(
     spec, _ = load_spec(None, {"packages": "debs:a.deb,b/b.deb"})
     assert spec.packages.files == (str(tmp_path / "a.deb"), str(tmp_path / "b/b.deb"))
     assert spec.packages.path is None
+    _, saved = load_spec(None, {"packages": "debs:a.deb,b/b.deb"})
+    monkeypatch.chdir("/")
+    assert load_spec(None, {}, saved=saved)[0].packages == spec.packages
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "with, comma").mkdir()
     spec, saved = load_spec(None, {"packages": "debs:with, comma"})
     assert spec.packages.path == str(tmp_path / "with, comma")

@@ -179,6 +179,63 @@ def test_a_problem_names_its_key_and_what_is_allowed(data: dict[str, object], pr
     assert problem in found[0]
 
 
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        ({"domain": "v1.meet.jitsi"}, "That suffix belongs to the visitor Prosodies;"),
+        ({"network": "8.8.8.0/24"}, "A lab uses private addresses only."),
+        ({"network": "10.1.1.0/25"}, "Use a /24, or put more vnodes on each node with"),
+        ({"roles": {"jvb": {"memory": "5 TiB"}}}, "A number without a unit is MiB."),
+        ({"hosts": ["local"], "placement": {"jms": "lab2"}}, "The machines: local."),
+        (
+            {"hosts": ["local", "ssh://lab2"], "placement": {"jms": "lab3"}},
+            "The machines: local, lab2.",
+        ),
+        ({"placement": {"jms": "lab2"}}, "Name the machines in 'hosts'."),
+        (
+            {"hosts": ["local"], "placement": {"visitor": "local"}},
+            "Did you mean 'placement.visitors'?",
+        ),
+        ({"debian": "2"}, "A release is a file of data in 'packer/debian/'."),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
+)
+def test_a_problem_says_what_to_do(data: dict[str, object], hint: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        spec_from_data(data, base=Path("/base"))
+    (problem,) = caught.value.problems
+    assert problem.hint is not None
+    assert problem.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("on", True),
+        ("Yes", True),
+        ("true", True),
+        (True, True),
+        ("OFF", False),
+        ("no", False),
+        ("false", False),
+        (False, False),
+    ],
+)
+def test_words_for_on_and_off(word: object, value: bool) -> None:
+    assert spec_from_data({"relays": word}, base=Path("/")).relays is value
+
+
+@pytest.mark.parametrize(("length", "good"), [(239, True), (240, False)])
+def test_a_domain_leaves_room_for_what_goes_before_it(length: int, good: bool) -> None:
+    """DNS names have 253 characters at most, and 'internal.auth.' goes before it."""
+    domain = ("a" * 59 + ".") * 3 + "b" * (length - 180)
+    domain = f"{domain[:220]}.{domain[221:]}"
+    if good:
+        assert spec_from_data({"domain": domain}, base=Path("/")).domain == domain
+    else:
+        assert problems_of({"domain": domain})[0].startswith("domain: must be a host name")
+
+
 def test_every_problem_is_reported_at_once() -> None:
     found = problems_of(
         {
