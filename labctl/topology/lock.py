@@ -19,7 +19,8 @@ def locked(workdir: Workdir, *, what: str) -> Iterator[None]:
     """Hold the lab for the duration of one command.
 
     The lock is the kernel's, so it is released when its holder ends, however that happens.  Its
-    file says who holds it, and goes with the lab's folder.  Errors: LabError that names the holder,
+    file says who holds it, and goes with the lab's folder; a folder in which the command has left
+    nothing goes, too.  Errors: LabError that names the holder,
     and since when it holds the lab, if another command has it.
     """
     with _lock_file(workdir) as file:
@@ -31,6 +32,8 @@ def locked(workdir: Workdir, *, what: str) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
+            with suppress(OSError):  # it holds a lab, or has gone
+                workdir.path.rmdir()
             if not workdir.path.exists():
                 Path(file.name).unlink(missing_ok=True)
 

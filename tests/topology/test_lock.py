@@ -79,8 +79,17 @@ def test_what_is_in_the_way_is_named(folder: Workdir) -> None:
 
 def test_a_labs_folder_is_made_with_all_above_it(tmp_path: Path) -> None:
     folder = Workdir.of("demo", root=tmp_path / "a" / "b")
+    with locked(folder, what="up"):
+        assert folder.path.is_dir()
+
+
+def test_a_command_that_leaves_nothing_leaves_no_folder(folder: Workdir) -> None:
     take(folder)
-    assert folder.path.is_dir()
+    assert list(folder.path.parent.iterdir()) == []
+    with locked(folder, what="up"):
+        (folder.path / "spec.json").touch()
+    take(folder)
+    assert (folder.path / "spec.json").exists()
 
 
 def test_a_lock_file_that_is_no_text_holds_all_the_same(folder: Workdir) -> None:
