@@ -146,19 +146,22 @@ def known_files() -> list[str]:
     return sorted({name for name in names if name and (ROOT / name).is_file()})
 
 
-def copy_of(group: Group, files: Sequence[str]) -> Path:
-    """A copy of the checkout with mutmut's settings in it; the same one for the same files."""
+def copy_for(name: str, group: Group, files: Sequence[str]) -> Path:
+    """A copy of the checkout with mutmut's settings in it; the same one for the same files.
+
+    Copies of earlier runs of the group are removed.
+    """
     settings = render_settings(group, files)
     digest = hashlib.sha256(settings.encode())
-    for name in files:
-        digest.update(name.encode() + b"\0" + (ROOT / name).read_bytes())
-    folder = SCRATCH / digest.hexdigest()[:16] / "main"
+    for file in files:
+        digest.update(file.encode() + b"\0" + (ROOT / file).read_bytes())
+    folder = SCRATCH / name / digest.hexdigest()[:16]
     if not (folder / "setup.cfg").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        for name in files:
-            target = folder / name
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        for file in files:
+            target = folder / file
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target)
+            shutil.copy2(ROOT / file, target)
         (folder / "setup.cfg").write_text(settings, encoding="utf-8")
     return folder
 
@@ -318,8 +321,10 @@ def main() -> int:
         parser.error(f"There is no group {', '.join(sorted(unknown))}.")
     files, reasons, good = known_files(), load_reasons(), True
     for name in arguments.groups or groups:
-        folder = copy_of(groups[name], files)
-        if not arguments.show:
+        if arguments.show:
+            folder = next((SCRATCH / name).glob("*"), SCRATCH / name)
+        else:
+            folder = copy_for(name, groups[name], files)
             run_group(folder, processes=arguments.processes)
             try_imported(folder, groups[name])
         score = judge(tuple(read_mutants(folder)), reasons)

@@ -40,7 +40,7 @@ def locked(workdir: Workdir, *, what: str) -> Iterator[None]:
 
 def _make_folder(workdir: Workdir) -> None:
     try:
-        workdir.path.mkdir(parents=True, exist_ok=True)
+        workdir.path.mkdir(exist_ok=True)  # the lock is beside it already
     except FileExistsError as error:
         raise LabError(
             f"'{workdir.path}' is not a folder, so there can be no lab '{workdir.lab}'.",

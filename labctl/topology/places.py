@@ -37,7 +37,7 @@ def find_project(folder: Path, *, state: Path, user: int) -> Path:
 
 
 def user_state() -> Path:
-    """labctl's folder of files that outlive every lab (XDG_STATE_HOME)."""
+    """labctl's folder of files that outlive every lab: XDG_STATE_HOME, if it is absolute."""
     named = os.environ.get("XDG_STATE_HOME", "")
     base = Path(named) if named.startswith("/") else Path.home() / ".local" / "state"
     return base / "labctl"

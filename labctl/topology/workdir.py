@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from labctl.core.user import ensure_home
 from labctl.core.waiting import NO_PATIENCE, Patience
 from labctl.topology.migrate import MACHINES, TOPOLOGY, MachineFacts
 from labctl.topology.model import Topology
-from labctl.topology.places import LABS
+from labctl.topology.places import LABS, user_state
 from labctl.topology.places import PROJECT as PROJECT
 from labctl.topology.places import ROOT as ROOT
 
@@ -27,8 +26,8 @@ RESERVED_NAMES = ("current", "build")
 
 def state_dir() -> Path:
     """Where labctl keeps files that outlive every lab, such as logs of daemons that it started."""
-    base = os.environ.get("XDG_STATE_HOME") or str(ensure_home() / ".local" / "state")
-    return Path(base) / "labctl"
+    ensure_home()
+    return user_state()
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,3 +113,14 @@ def test_whoever_connects_is_a_unit_of_the_table_and_every_word_is_used_and_expl
     uses = [use for unit in all_units() for port in unit.ports for use in port.uses]
     assert {use.by for use in uses} <= {unit.template for unit in all_units()} | {OUTSIDE}
     assert {use.talk for use in uses} == set(Talk) == set(TALKS)
+
+
+def test_a_connection_touches_both_of_its_nodes_and_no_other() -> None:
+    topology = resolve(Spec(jvbs=2, visitors=0))
+    by_words = {words(each): each for each in connections(topology)}
+    inner = next(
+        each for each in by_words.values() if each.source and each.source.node.name == "jvb1"
+    )
+    assert {node.name for node in topology.nodes if inner.touches(node)} == {"jvb1", "jms"}
+    outer = next(each for each in by_words.values() if each.source is None)
+    assert [node for node in topology.nodes if outer.touches(node)] == [outer.target.node]

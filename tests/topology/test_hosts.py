@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from labctl.topology.hosts import find_host, host_name, is_address
+from labctl.topology.hosts import find_host, host_name, is_address, is_here
 from labctl.topology.layout import resolve
 from labctl.topology.model import Topology
 from labctl.topology.spec import Spec
@@ -89,3 +89,8 @@ def test_a_lab_on_one_machine_has_no_hosts_in_its_topology() -> None:
 def test_hosts_go_through_json() -> None:
     topology = resolve(Spec(hosts=HOSTS, placement={"jms": "lab2"}))
     assert Topology.from_json(json.loads(json.dumps(topology.to_json()))) == topology
+
+
+@pytest.mark.parametrize(("host", "here"), [("", True), ("local", True), ("ssh://lab2", False)])
+def test_which_host_is_this_machine(host: str, here: bool) -> None:
+    assert is_here(host) is here

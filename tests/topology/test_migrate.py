@@ -77,10 +77,11 @@ def test_a_lab_is_written_back_in_the_present_format(tmp_path: Path) -> None:
     assert workdir.load_topology() == wanted("machines")
 
 
-def test_an_old_topology_without_jms_says_that() -> None:
-    jvbs = [node for node in sample("machines")["nodes"] if node["role"] != "jms"]
-    with pytest.raises(StateError, match="it has no JMS"):
-        read_topology({**sample("machines"), "nodes": jvbs}, source="x")
+@pytest.mark.parametrize("data", [sample("machines"), wanted("machines").to_json() | {"format": 2}])
+def test_a_topology_without_jms_says_that(data: dict[str, Any]) -> None:
+    jvbs = [node for node in data["nodes"] if node["role"] != "jms"]
+    with pytest.raises(StateError, match=r": it has no JMS\."):
+        read_topology({**data, "nodes": jvbs}, source="x")
 
 
 def test_an_old_lab_keeps_its_sizes_and_vnodes_per_machine() -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from labctl.topology.keys import AUTO_NETWORK, plain, revive
 from labctl.topology.layout import resolve
 from labctl.topology.model import Topology, VNode
 from labctl.topology.spec import Role, Spec, VisitorsLayout
@@ -80,3 +81,22 @@ def test_another_format_is_refused() -> None:
     data = resolve(Spec()).to_json() | {"format": 99}
     with pytest.raises(ValueError, match="topology format 99"):
         Topology.from_json(data)
+
+
+def test_a_node_that_does_not_exist_is_named() -> None:
+    with pytest.raises(KeyError, match="jvb9"):
+        resolve(Spec()).node("jvb9")
+
+
+def test_a_node_written_before_there_was_turn_has_none() -> None:
+    data = resolve(Spec(jvbs=0, visitors=0, turn=True)).to_json()
+    assert Topology.from_json(data).jms.turn is True
+    for node in data["nodes"]:
+        del node["turn"]
+    assert Topology.from_json(data).jms.turn is False
+
+
+def test_a_network_that_is_not_chosen_yet_stays_so() -> None:
+    spec = Spec(network=AUTO_NETWORK)
+    assert plain(spec)["network"] == "auto"
+    assert revive(Spec, plain(spec)).network == AUTO_NETWORK

@@ -120,3 +120,12 @@ def test_metrics_are_for_the_monitoring_node_only(name: str, number: int) -> Non
     sources["host"] = topology.host_address
     reaches = {who for who, it in sources.items() if reachable(topology, ports[number], source=it)}
     assert reaches == {"monitoring"}
+
+
+def test_a_port_says_which_program_listens() -> None:
+    """Its own words if it has some, else its unit's name."""
+    topology = resolve(Spec(jvbs=1, visitors=1))
+    what = {str(port): port.what for port in declared_ports(topology, topology.jms)}
+    assert what["443/tcp"] == "nginx"
+    assert what["10000/udp"] == "jitsi-videobridge2"
+    assert what["22/tcp"] == "sshd"

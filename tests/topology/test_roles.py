@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from labctl.topology.layout import resolve
+from labctl.topology.layout import resolve, roles_of
+from labctl.topology.logs import shared_log_folders
 from labctl.topology.packages import jitsi_packages, node_packages, shown_packages
 from labctl.topology.roles import (
     BRIDGE,
@@ -142,3 +144,20 @@ def test_images_hold_the_units_that_are_started() -> None:
     for node in resolve(Spec(turn=True)).nodes:
         started = {unit.program for unit in managed_units(node)}
         assert started == set(image_units(node.role))
+
+
+@pytest.mark.parametrize(
+    ("wishes", "roles"),
+    [
+        ({}, {Role.JMS, Role.JVB, Role.VISITORS}),
+        ({"jvbs": 0, "visitors": 0}, {Role.JMS}),
+        ({"jvbs": 1, "visitors_layout": VisitorsLayout.LOCAL}, {Role.JMS, Role.JVB}),
+    ],
+)
+def test_a_lab_has_the_roles_that_it_has_nodes_of(wishes: dict[str, Any], roles: set[Role]) -> None:
+    assert set(roles_of(Spec(**wishes))) == roles
+
+
+def test_jicofo_and_the_bridge_log_into_one_folder() -> None:
+    assert "/var/log/jitsi" in shared_log_folders()
+    assert not any("nginx" in folder for folder in shared_log_folders())
