@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from acceptance import facts as gathering
+from acceptance import remote
 from acceptance.bridges import BACK_SECONDS, Bridges
 from acceptance.certificates import services
 from acceptance.early import Early
 from acceptance.facts import Facts
 from acceptance.media import Media, Seen
+from acceptance.older import PLUGINS, judge_by_age
 from acceptance.remote import Machine
 from acceptance.rooms import Filling, FullRoom
 from acceptance.scan import Scans, scan_all
@@ -30,6 +32,7 @@ from labctl.topology.lab import Lab
 from labctl.topology.model import Topology
 from labctl.topology.roles import prosody_units
 from labctl.topology.spec import Auth
+from labctl.topology.versions import NEWEST
 
 MARKERS = {
     "ports": "which ports are open, and to whom",
@@ -49,6 +52,7 @@ MARKERS = {
     "failover": "bridges are stopped and started",
     "security": "what must not be reachable or readable",
     "slow": "takes more than some seconds, or changes the lab for a while",
+    "since(SINCE, OLDER)": "about newer packages only, and what older ones do instead",
 }
 BEGUN_EARLY: Mapping[str, Callable[[Lab], AbstractContextManager[Any]]] = {
     "talks": tenants_talk,
@@ -188,6 +192,26 @@ def jms(lab: LabUnderTest) -> Machine:
     """The JMS over ssh, as root; where it is silent, that is said once and not waited for again."""
     gathering.of(lab.facts, "jms")
     return lab.machines["jms"]
+
+
+@pytest.fixture(scope="session")
+def installed(jms: Machine) -> Mapping[str, str]:
+    """The versions of the packages whose behaviour depends on them, as the JMS has them."""
+    ask = f"dpkg-query -W -f '${{Package}} ${{Version}}\\n' {' '.join(NEWEST)}"
+    lines = remote.run(jms, ask).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines)
+
+
+@pytest.fixture(autouse=True)
+def _by_age(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("since") is not None:
+        judge_by_age(request, request.getfixturevalue("installed"))
+
+
+@pytest.fixture(scope="session")
+def newer_plugins(installed: Mapping[str, str]) -> bool:
+    """Whether Jitsi's Prosody plugins are as those of August 2026."""
+    return PLUGINS.known(installed) is True
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ import pytest
 from acceptance import jicofo
 from acceptance.chat import CHAT_SECONDS, has_heard, heard
 from acceptance.moderator import MUC_ADMIN
+from acceptance.older import PLUGINS
 from acceptance.remote import Machine
 from acceptance.stranger import Stranger, stranger_at
 from labctl.core.waiting import Patience
@@ -171,6 +172,7 @@ def test_stranger_hangs_up_for_jicofo(hostile: Stranger, call: Call) -> None:
     assert hostile.attempt("set", end, to=occupant) != "done"
 
 
+@pytest.mark.since(PLUGINS, "a moderator throws Jicofo out, and nobody comes to a bridge any more")
 def test_participant_attacks_jicofo(call: Call) -> None:
     """When this fails, a moderator throws Jicofo out and ends every call of the room with that."""
     for item in ({"nick": "focus", "role": "none"},

@@ -16,6 +16,7 @@ from acceptance import jicofo
 from acceptance.chat import heard
 from acceptance.meeting import SECONDS, Meeting, meeting_in
 from acceptance.moderator import Menu, Note, bounced, told
+from acceptance.older import PLUGINS
 from acceptance.stranger import Stranger, stranger_at
 from labctl.crowd import Target
 from labctl.crowd.conference import parse_presence
@@ -72,6 +73,7 @@ def test_people_move_to_a_breakout_room_and_back(meeting: Meeting) -> None:
     assert meeting.visitors_stay()
 
 
+@pytest.mark.since(PLUGINS, "whoever knows a breakout room's name enters it")
 def test_breakout_rooms_are_for_people_of_the_meeting(meeting: Meeting) -> None:
     """When this fails, somebody from outside sits in a group, past lobby and password."""
     breakout = add_breakout(meeting, "Group D")

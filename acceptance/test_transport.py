@@ -114,15 +114,18 @@ def test_whole_call_over_bosh(target: Target, room: str, patience: Patience) -> 
         assert gone is False
 
 
-def test_lost_connection_keeps_the_seat(lines: Lines, patience: Patience) -> None:
+def test_lost_connection_keeps_the_seat(
+    lines: Lines, patience: Patience, newer_plugins: bool
+) -> None:
     """When this fails, a change of network throws people out of the call, or loses their words.
 
     A speaker and a visitor lose their connections, miss something, come back, and are where they
-    were.
+    were.  On a vnode that takes newer plugins: with older ones it forgets who was there.
     """
     lines.crowd.wait_invited(deadline=SECONDS)
     watcher = lines.phone
-    away = [lines.browser, *([lines.visitors["browser"]] if lines.visitors else [])]
+    resumable = lines.visitors and newer_plugins
+    away = [lines.browser, *([lines.visitors["browser"]] if resumable else [])]
     before = {one.nick: one.view() for one in away}
     for one in away:
         one.drop()

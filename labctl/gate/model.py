@@ -40,6 +40,10 @@ class CaseOutcome(StrEnum):
     SKIPPED = "skipped"
 
 
+NOT_DUE = "about other versions: "
+"""How the message of a skipped entry of the contract begins that is not about the candidate."""
+
+
 class Severity(StrEnum):
     """What a finding does to the verdict: `fail` decides it; `could not judge` prevents a pass,
     because the machine did not allow one; the others are for the reader."""

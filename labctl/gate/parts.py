@@ -20,7 +20,7 @@ from labctl.drift.measure import measure_drift
 from labctl.drift.report import Drift
 from labctl.drills import record_of, run_drill, undo_left, want_drills
 from labctl.gate.junit import load_junit
-from labctl.gate.model import CaseOutcome, Difference, GateCase
+from labctl.gate.model import NOT_DUE, CaseOutcome, Difference, GateCase
 from labctl.report.drill import DrillRecord, DrillVerdict, drills_from_json, drills_to_json
 from labctl.topology.lab import Lab
 from labctl.topology.model import Topology
@@ -170,7 +170,11 @@ def entries_of(record: ContractRecord, *, seconds: float = 0.0) -> tuple[GateCas
         GateCase(name, CaseOutcome.FAILED if found else CaseOutcome.PASSED, each, "; ".join(found))
         for name, found in problems.items()
     )
-    skipped = (GateCase(it, CaseOutcome.SKIPPED, 0.0, why) for it, why in record.skipped.items())
+    others = {f"{it.package}: {id}": f"{NOT_DUE}{it}" for id, it in record.not_due.items()}
+    skipped = (
+        GateCase(name, CaseOutcome.SKIPPED, 0.0, why)
+        for name, why in {**record.skipped, **others}.items()
+    )
     return (*asked, *skipped)
 
 

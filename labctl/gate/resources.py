@@ -29,8 +29,9 @@ INTERVAL_SECONDS = 2.0
 LEAST_SAMPLES = 6
 """The fewest samples a side that show their noise."""
 WORSE_RATIO = 1.25
-RATES = (Resource.CPU, Resource.LOG)
-"""What only grows: its figure is how much a minute."""
+SUMS = (Resource.CPU, Resource.LOG)
+"""What only grows: its figure is how much it was in the whole suite.  Both sides do the same work,
+and on a busy machine one of them may take several times as long for it."""
 WORTH: Mapping[Resource, float] = {
     Resource.MEMORY: 32 * 2**20,
     Resource.CPU: 6.0,
@@ -38,7 +39,7 @@ WORTH: Mapping[Resource, float] = {
     Resource.DESCRIPTORS: 20,
     Resource.LOG: 64 * 2**10,
 }
-"""A difference of less is not reported: bytes, seconds a minute, counts, bytes a minute."""
+"""A difference of less is not reported: bytes, seconds, counts, bytes."""
 
 # Asked every few seconds: the shell itself reads, so that nearly no program has to be started.
 # In the older kind of cgroups the unit's processes are in systemd's own hierarchy.  The fields of
@@ -162,21 +163,17 @@ class Spread:
 def spread_of(samples: Sequence[UseSample], unit: str, resource: Resource) -> Spread | None:
     """The median and the range of the middle eight tenths; None with too few samples.
 
-    Of what only grows, it is the growth a minute from sample to sample.  A unit that was started
-    again begins at zero, which is no growth.
+    Of what only grows, all three are the growth from the first sample to the last.  A unit that was
+    started again begins at zero, which is no growth.
     """
-    seen = [(each.at, each.units[unit].read(resource)) for each in samples if unit in each.units]
-    values = [value for _, value in seen]
-    if resource in RATES:
-        grown = [(max(b - a, 0.0), at - was) for (was, a), (at, b) in pairwise(seen) if at > was]
-        values = [60 * growth / seconds for growth, seconds in grown]
-        # Bursts are part of it: what counts is the whole, not what was usual.
-        whole = sum(seconds for _, seconds in grown)
-        middle = 60 * sum(growth for growth, _ in grown) / whole if whole else 0.0
+    values = [each.units[unit].read(resource) for each in samples if unit in each.units]
     if len(values) < LEAST_SAMPLES:
         return None
+    if resource in SUMS:
+        grown = sum(max(after - before, 0.0) for before, after in pairwise(values))
+        return Spread(grown, grown, grown)
     tenths = quantiles(values, n=10, method="inclusive")
-    return Spread(middle if resource in RATES else median(values), tenths[0], tenths[-1])
+    return Spread(median(values), tenths[0], tenths[-1])
 
 
 def units_in(samples: Sequence[UseSample]) -> list[str]:
@@ -196,10 +193,9 @@ def compare_resources(
             mine, other = (spread_of(side or (), unit, resource) for side in (new, old))
             if mine is None or other is None:
                 continue
-            # A rate's samples come in bursts: its noise is in how the whole differs.
-            bound = other.median if resource in RATES else other.high
-            ratio = WORSE_RATIO**2 if resource in RATES else WORSE_RATIO
-            if mine.median > max(bound * ratio, other.median + WORTH[resource]):
+            # Of a sum there is one value a side, which does not show its noise.
+            ratio = WORSE_RATIO**2 if resource in SUMS else WORSE_RATIO
+            if mine.median > max(other.high * ratio, other.median + WORTH[resource]):
                 text = f"more: {render_spread(mine, resource)}, {render_spread(other, resource)}"
                 text = f"{text} with the baseline"
                 yield GateFinding("resources", f"{unit}: {resource}", Severity.ATTENTION, text)
@@ -210,7 +206,7 @@ def render_spread(spread: Spread, resource: Resource) -> str:
     middle, low, high = (
         render_amount(value, resource) for value in (spread.median, spread.low, spread.high)
     )
-    return middle if resource in RATES else f"{middle} ({low.split()[0]}-{high.split()[0]})"
+    return middle if resource in SUMS else f"{middle} ({low.split()[0]}-{high.split()[0]})"
 
 
 def render_amount(value: float, resource: Resource) -> str:
@@ -219,9 +215,9 @@ def render_amount(value: float, resource: Resource) -> str:
         case Resource.MEMORY:
             return f"{value / 2**20:.0f} MB"
         case Resource.CPU:
-            return f"{value:.1f} s/min"
+            return f"{value:.1f} s"
         case Resource.LOG:
-            return f"{value / 2**10:.0f} kB/min"
+            return f"{value / 2**10:.0f} kB"
         case Resource.THREADS | Resource.DESCRIPTORS:
             return f"{value:.0f}"
         case _:

@@ -1,7 +1,8 @@
 """Which versions of Jitsi's packages an expectation is about.
 
-Jitsi numbers its packages by commits: `1.0-1196-1`, `2.3-312-ga29d97d13-1`.  The numbers in front
-decide; a stand-in's version has none, and a stand-in does what the newest known package does.
+Jitsi numbers its packages by commits or builds: `1.0-1196-1`, `2.3-312-ga29d97d13-1`, `1.0.9378-1`.
+The numbers in front decide; a stand-in's version has none, and a stand-in does what the newest
+known package does.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-NEWEST: Mapping[str, str] = {"jicofo": "1.0-1196", "jitsi-videobridge2": "2.3-312"}
+NEWEST: Mapping[str, str] = {
+    "jicofo": "1.0-1196",
+    "jitsi-videobridge2": "2.3-312",
+    "jitsi-meet-prosody": "1.0.9378",
+}
 """The newest packages whose behaviour is known (docs/facts/observed-labs.md, 1)."""
 
 NEWEST_KNOWN: Mapping[str, str] = {}
 """Installed packages of which no version is told count as the newest known."""
 
-_NUMBERS = re.compile(r"(\d+)\.(\d+)-(\d+)")
+_NUMBERS = re.compile(r"(\d+)\.(\d+)[.-](\d+)")
 Numbers = tuple[int, ...]
 
 
@@ -27,6 +32,10 @@ class Versions:
     package: str
     since: str | None = None
     until: str | None = None
+
+    def __str__(self) -> str:
+        ends = ("from", self.since), ("until", self.until)
+        return " ".join([self.package, *(f"{word} {end}" for word, end in ends if end)])
 
     def hold(self, installed: Mapping[str, str]) -> bool:
         """Whether the installed package is one of these; one that has no number is the newest."""

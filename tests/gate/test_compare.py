@@ -12,6 +12,7 @@ from labctl.gate.certainty import Pair
 from labctl.gate.compare import judge_gate
 from labctl.gate.measures import Load, Up
 from labctl.gate.model import (
+    NOT_DUE,
     CaseOutcome,
     Difference,
     Gate,
@@ -155,6 +156,13 @@ def test_contract_needs_a_look_and_fails_only_when_strict(
     assert gate.word is GateVerdict.PASS
     strict = judge_gate(candidate, baseline, strict=True)
     assert (strict.word is GateVerdict.FAIL) is (severity is Severity.ATTENTION)
+
+
+def test_entries_about_other_versions_are_not_missing_with_a_candidate() -> None:
+    held = GateCase("jicofo: a", PASSED)
+    other = GateCase("jicofo: a", SKIPPED, 0.0, f"{NOT_DUE}jicofo until 1.0-1175")
+    gate = judge_gate(make_side(contract=(other,)), make_side("baseline", contract=(held,)))
+    assert [each for each in gate.findings if each.area == "contract"] == []
 
 
 def test_without_a_baseline_drift_counts_where_nobody_has_judged_it() -> None:

@@ -10,7 +10,7 @@ from labctl.cli.gate import parse_drill_names
 from labctl.contract.report import ContractRecord, EntryRecord
 from labctl.contract.table import EntryKind
 from labctl.drift.report import Drift
-from labctl.gate.model import CaseOutcome, Difference, GateCase
+from labctl.gate.model import NOT_DUE, CaseOutcome, Difference, GateCase
 from labctl.gate.parts import (
     case_of,
     differences_of,
@@ -20,6 +20,7 @@ from labctl.gate.parts import (
 )
 from labctl.report.drill import DrillRecord
 from labctl.topology.lab import Lab
+from labctl.topology.versions import Versions
 from tests.gate.sides import FAILED, FLAKY, case
 
 DRILLS = [
@@ -117,9 +118,11 @@ def test_entries_of_the_contract_are_cases_whatever_number_of_nodes_they_are_on(
         {},
         (entry("a", "jms"), entry("a", "jvb1", "mode is 640", "no owner"), entry("b", "jms")),
         {"c": "the lab has no visitor Prosody"},
+        not_due={"d": Versions("jicofo", until="1.0-1175")},
     )
     assert entries_of(record, seconds=3.0) == (
         GateCase("jicofo: a", CaseOutcome.FAILED, 1.5, "jvb1: mode is 640; jvb1: no owner"),
         GateCase("jicofo: b", CaseOutcome.PASSED, 1.5, ""),
         GateCase("c", CaseOutcome.SKIPPED, 0.0, "the lab has no visitor Prosody"),
+        GateCase("jicofo: d", CaseOutcome.SKIPPED, 0.0, f"{NOT_DUE}jicofo until 1.0-1175"),
     )

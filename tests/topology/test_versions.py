@@ -40,6 +40,20 @@ def test_other_versions_than_the_newest_known_are_told() -> None:
     assert differ({"jitsi-videobridge2": "2.3-400-gabc-1"})
 
 
+@pytest.mark.parametrize(
+    ("version", "has"),
+    [("1.0.9378-1", True), ("1.0.9400-1", True), ("1.0.8982-1", False), ("0~standin1", True)],
+)
+def test_builds_are_numbers_too(version: str, has: bool) -> None:
+    plugins = Versions("jitsi-meet-prosody", since="1.0.9378")
+    assert plugins.hold({"jitsi-meet-prosody": version}) is has
+
+
+def test_a_range_in_words() -> None:
+    assert str(Versions("jicofo", since="1.0-3", until="1.0-9")) == "jicofo from 1.0-3 until 1.0-9"
+    assert str(Versions("jicofo", until="1.0-9")) == "jicofo until 1.0-9"
+
+
 def test_releases_are_in_the_order_of_time(tmp_path: Path) -> None:
     for name in ("debian-13", "debian-9", "debian-12"):
         (tmp_path / f"{name}.json").touch()
