@@ -244,6 +244,7 @@ def test_addresses_and_paths_are_one_set(server: Server, deb: bytes, tmp_path: P
         ("http://h/folder/", "must end in .deb"),
         ("http://h/a.deb#md5=0", "may end in '#sha256='"),
         ("http://h/a.deb?job=7", None),
+        ("HTTPS://h/a.deb", None),
         ("/a/path.deb", None),
     ],
 )

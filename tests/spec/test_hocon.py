@@ -84,6 +84,10 @@ def test_text_of_another_program_is_refused_in_words(text: str, message: str) ->
         parse_hocon(text)
 
 
+def test_quotes_around_a_key_are_no_part_of_it() -> None:
+    assert parse_hocon('"a.b" { " c" = 1 }') == {"a.b": {" c": 1}}
+
+
 def test_what_another_program_substitutes_stays_open() -> None:
     assert parse_hocon("a = 1\nb = ${?HOME}\nc = null")["a"] == 1
     assert "HOME" in str(parse_hocon("b = ${HOME}")["b"])

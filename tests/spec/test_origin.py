@@ -63,6 +63,17 @@ def test_errors_name_the_flag_or_the_key_with_its_line(conf: Path) -> None:
     ]
 
 
+def test_a_source_in_one_word_gives_all_that_it_names(conf: Path) -> None:
+    (conf.parent / "pins").write_text("jicofo 1.0-1-1\n")
+    conf.write_text('packages = "jitsi:testing:pins"\n')
+    origins = load_with_origins(conf, {}).origins
+    for name in ("source", "channel", "versions-file"):
+        assert str(origins.find(f"packages.{name}")) == f"{conf}, line 1"
+    flags = {"packages": f"jitsi:testing:{conf.parent}/pins"}
+    found = load_with_origins(None, flags).origins.find("packages.versions-file")
+    assert str(found) == "--packages"
+
+
 def test_a_flags_problem_keeps_its_hint(conf: Path) -> None:
     assert said(conf, {"domain": "v1.meet.jitsi"})[1].endswith("Jitsi hard-codes it.")
 

@@ -110,17 +110,33 @@ def test_command_line_changes_the_source_and_leaves_repository_key_and_versions(
     [
         ("jitsi:stabel", "Did you mean 'stable'?"),
         ("jitsi:/nowhere/pins", "'/nowhere/pins' cannot be read: No such file"),
-        ({"source": "debs", "path": "a", "files": ["b.deb"]}, "cannot be given together"),
+        (
+            {"source": "debs", "path": "a", "files": ["b.deb"]},
+            "packages.files: cannot be given together",
+        ),
+        ({"source": "debs", "files": ["ftp://x/a.deb"]}, "packages.files: must begin with http"),
+        ({"source": "jitsi", "versions-file": "/dev/null/x"}, "packages.versions-file: '/dev"),
         ({"source": "debs", "files": "b.deb"}, "packages.files: must be a list of .deb files"),
         ({"key": "1234"}, "packages.key: must be a fingerprint of 40 hexadecimal digits"),
         ({"repository": "ftp://x"}, "packages.repository: must be an address"),
     ],
-    ids=["channel", "file", "both", "no list", "key", "address"],
+    ids=["channel", "file", "both", "web", "versions", "no list", "key", "address"],
 )
 def test_mistakes(packages: Any, problem: str) -> None:
     with pytest.raises(SpecError) as caught:
         load_spec(None, {}, saved={"packages": packages})
     assert problem in caught.value.message
+
+
+def test_a_versions_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "pins").write_bytes(b"jicofo \xff\n")
+    with pytest.raises(SpecError, match=r"pins' cannot be read: it is not text\."):
+        load_spec(None, {"packages": f"jitsi:{tmp_path}/pins"})
+
+
+def test_what_is_not_given_is_empty() -> None:
+    packages = load_spec(None, {})[0].packages
+    assert (packages.repository, packages.key, packages.files, packages.path) == ("", "", (), None)
 
 
 def test_every_mistake_in_a_file_of_versions_is_told_with_its_line() -> None:

@@ -150,12 +150,25 @@ def test_packages_flag(flag: str, expected: object) -> None:
         ({"network": "8.8.8.0/24"}, "must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"),
         ({"network": "100.64.0.0/24"}, "must lie in 10.0.0.0/8"),
         ({"network": "192.168.56.1/24"}, "must be an IPv4 network"),
-        ({"network": "10.1.1.0/25"}, "cannot hold the nodes: offset 201 is needed, 126"),
+        (
+            {"network": "10.1.1.0/25"},
+            "network: '10.1.1.0/25' cannot hold the nodes: offset 201 is needed, 126",
+        ),
+        (
+            {"network": "auto", "visitors": {"count": 64, "per_node": 1}},
+            "network: 'auto' cannot hold the nodes: offset 264 is needed, 254",
+        ),
+        (
+            {"network": "auto", "domain": "192.168.56.105"},
+            "domain: cannot be an address if the network is 'auto'.",
+        ),
+        ({"roles": {"jvb": {"memory": "5 TiB"}}}, "must be at most 4 TiB, got '5 TiB'."),
+        ({"roles": {"jvb": {"memory": True}}}, "must be an amount such as 2048"),
         ({"visitors": {"count": 64, "per_node": 1}}, "offset 264 is needed, 254 is the last"),
         ({"domain": "v1.meet.jitsi"}, "domain: must not lie in 'meet.jitsi'"),
         ({"domain": "meet"}, "domain: must be a host name with a dot in it"),
         ({"domain": "meet lab.x"}, "domain: must be a host name with a dot in it"),
-        ({"domain": "192.168.56.7"}, "may be an address only if it is the JMS's"),
+        ({"domain": "192.168.56.7"}, "domain: may be an address only if it is the JMS's"),
         ({"lab": "Demo Lab"}, "lab: must be 1 to 32 lower-case letters"),
         ({"lab": "current"}, "lab: must not be 'current'"),
         ({"packages": "debs"}, "packages.path: must name the folder"),
@@ -196,6 +209,8 @@ def test_a_problem_names_its_key_and_what_is_allowed(data: dict[str, object], pr
             {"hosts": ["local"], "placement": {"visitor": "local"}},
             "Did you mean 'placement.visitors'?",
         ),
+        ({"packages": "debs"}, "debs:DIR"),
+        ({"packages": "jitsi:/nowhere/pins"}, "A channel is one of stable, testing, unstable."),
         ({"debian": "2"}, "A release is a file of data in 'packer/debian/'."),
     ],
     ids=lambda value: "" if isinstance(value, str) else next(iter(value)),
@@ -223,6 +238,15 @@ def test_a_problem_says_what_to_do(data: dict[str, object], hint: str) -> None:
 )
 def test_words_for_on_and_off(word: object, value: bool) -> None:
     assert spec_from_data({"relays": word}, base=Path("/")).relays is value
+
+
+@pytest.mark.parametrize(("jvbs", "fits"), [(21, True), (22, False)])
+def test_a_network_holds_nodes_up_to_its_last_address(jvbs: int, fits: bool) -> None:
+    data: dict[str, object] = {"network": "10.1.1.0/25", "jvbs": jvbs, "visitors": 0}
+    if fits:
+        assert spec_from_data(data, base=Path("/")).jvbs == jvbs
+    else:
+        assert "offset 127 is needed, 126 is the last" in problems_of(data)[0]
 
 
 @pytest.mark.parametrize(("length", "good"), [(239, True), (240, False)])
