@@ -44,6 +44,62 @@ def test_what_is_not_a_stanza(frame: str) -> None:
         parse_stanza(frame)
 
 
+def test_a_document_type_is_named_as_the_reason() -> None:
+    with pytest.raises(NotXml, match="document type"):
+        parse_stanza("<!DOCTYPE a><a/>")
+
+
+def test_what_is_not_well_formed_is_told_with_its_place() -> None:
+    with pytest.raises(NotXml, match=r"mismatched tag: line 1, column 5"):
+        parse_stanza("<a></b>")
+
+
+XMPP = "urn:ietf:params:xml:ns:xmpp"
+STANZA_ERROR = (
+    "<iq xmlns='jabber:client' type='error'><query xmlns='n'/><error type='cancel'>{}</error></iq>"
+)
+STREAM_ERROR = "<e:error xmlns:e='http://etherx.jabber.org/streams'>{}</e:error>"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(
+            STANZA_ERROR.format(
+                f"<not-allowed xmlns='{XMPP}-stanzas'/><text xmlns='{XMPP}-stanzas'>members</text>"
+            ),
+            ("not-allowed", "members"),
+            id="stanza",
+        ),
+        pytest.param(
+            STANZA_ERROR.format(f"<conflict xmlns='{XMPP}-stanzas'/><special xmlns='urn:app'/>"),
+            ("conflict", ""),
+            id="a condition of an application beside it",
+        ),
+        pytest.param(
+            STANZA_ERROR.format(
+                f"<special xmlns='urn:app'/><gone xmlns='{XMPP}-stanzas'/>"
+                f"<text xmlns='{XMPP}-stanzas'/>"
+            ),
+            ("gone", ""),
+            id="an empty text",
+        ),
+        pytest.param(
+            STREAM_ERROR.format(f"<host-unknown xmlns='{XMPP}-streams'/>"),
+            ("host-unknown", ""),
+            id="stream",
+        ),
+        pytest.param(
+            f"<failure xmlns='{XMPP}-sasl'><not-authorized/><text>no</text></failure>",
+            ("not-authorized", "no"),
+            id="login",
+        ),
+    ],
+)
+def test_errors(told: str, expected: tuple[str, str]) -> None:
+    assert error_of(parse_stanza(told)) == expected
+
+
 def test_errors_without_a_known_condition() -> None:
     assert error_of(parse_stanza("<iq xmlns='jabber:client' type='error'/>")) == (
         "undefined-condition",
