@@ -121,9 +121,10 @@ class Wire(asyncio.BufferedProtocol):
 
     def _pump(self) -> None:
         try:
-            if not self._handshaken and not self._shake_hands():
-                return
-            self._read()
+            if not self._handshaken:
+                self._shake_hands()
+            if self._handshaken:
+                self._read()
         except ssl.SSLCertVerificationError as error:
             self._end(f"the certificate is not trusted: {error.verify_message}")
         except ssl.SSLError as error:
@@ -131,15 +132,14 @@ class Wire(asyncio.BufferedProtocol):
         except WebSocketError as error:
             self._break(str(error))
 
-    def _shake_hands(self) -> bool:
+    def _shake_hands(self) -> None:
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
             self._write()
-            return False
+            return
         self._handshaken = True
         self._write(self._ws.request(self._target.domain, self._path))
-        return True
 
     def _read(self) -> None:
         while True:

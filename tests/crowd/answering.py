@@ -14,10 +14,13 @@ from pathlib import Path
 from labctl.crowd import Target
 from tests.crowd.fakexmpp import DOMAIN, write_certificates
 
+HERE = "127.0.0.2"
+"""On loopback, but not what 'localhost' is."""
 
-def http(body: bytes = b"", *headers: str, status: int = 200, version: str = "HTTP/1.1") -> bytes:
+
+def http(body: bytes = b"", *headers: str, status: int = 200) -> bytes:
     """An answer with a body of known size."""
-    lines = [f"{version} {status} Words", f"Content-Length: {len(body)}", *headers, "", ""]
+    lines = [f"HTTP/1.1 {status} All is well", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
@@ -52,9 +55,9 @@ async def answering(server: Answering, folder: Path) -> AsyncIterator[Target]:
     ca_file, pem = write_certificates(folder / "answering")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pem)
-    async with await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=context) as listening:
+    async with await asyncio.start_server(server.handle, HERE, 0, ssl=context) as listening:
         port = listening.sockets[0].getsockname()[1]
-        yield Target(IPv4Address("127.0.0.1"), port, DOMAIN, ca_file, prove=lambda _: None)
+        yield Target(IPv4Address(HERE), port, DOMAIN, ca_file, prove=lambda _: None)
 
 
 def play(folder: Path, server: Answering, scene: Callable[[Target], Awaitable[None]]) -> None:

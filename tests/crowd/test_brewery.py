@@ -159,7 +159,7 @@ def test_an_answer_that_comes_too_late_is_nobodys(tmp_path: Path) -> None:
     ],
 )
 def test_who_does_not_come_in_is_told_why(tmp_path: Path, server: Room, told: str) -> None:
-    with pytest.raises(CrowdError, match=f"^The brewery could not be joined: .*{told}"):
+    with pytest.raises(CrowdError, match=rf"^The brewery could not be joined: {told}\.$"):
         play(tmp_path, server, nothing)
 
 

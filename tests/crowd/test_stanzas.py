@@ -6,7 +6,7 @@ import pytest
 
 from labctl.crowd import conference, jingle
 from labctl.crowd.caps import verification
-from labctl.crowd.xml import JINGLE, NotXml, child, element, error_of, parse_stanza, text
+from labctl.crowd.xml import JINGLE, NotXml, child, element, error_of, local, parse_stanza, text
 
 
 def test_verification_string_of_the_standard() -> None:
@@ -22,17 +22,29 @@ def test_verification_string_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "expected"),
+    ("attributes", "children", "ns", "expected"),
     [
-        (element("a"), "<a/>"),
-        (element("a", {"b": None, "c": "x<\"'"}, ns="n"), '<a xmlns="n" c="x&lt;&quot;\'"/>'),
-        (element("a", None, text("1 < 2 & 3")), "<a>1 &lt; 2 &amp; 3</a>"),
-        (element("a", None, "", element("b")), "<a><b/></a>"),
+        (None, [], "", "<a/>"),
+        ({"b": None, "c": "x<\"'"}, [], "n", '<a xmlns="n" c="x&lt;&quot;\'"/>'),
+        (None, ["1 &lt; 2"], "", "<a>1 &lt; 2</a>"),
+        (None, ["", "<b/>", "<c/>"], "", "<a><b/><c/></a>"),
     ],
 )
-def test_element(made: str, expected: str) -> None:
+def test_element(
+    attributes: dict[str, str | None] | None, children: list[str], ns: str, expected: str
+) -> None:
+    made = element("a", attributes, *children, ns=ns)
     assert made == expected
     parse_stanza(made)
+
+
+def test_text_has_no_markup_left() -> None:
+    assert text("1 < 2 & 3 > 2") == "1 &lt; 2 &amp; 3 &gt; 2"
+
+
+@pytest.mark.parametrize("tag", ["name", "{urn:n}name"])
+def test_local_names(tag: str) -> None:
+    assert local(tag) == "name"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +57,7 @@ def test_what_is_not_a_stanza(frame: str) -> None:
 
 
 def test_a_document_type_is_named_as_the_reason() -> None:
-    with pytest.raises(NotXml, match="document type"):
+    with pytest.raises(NotXml, match=r"document type \(RFC 6120, 11\.1"):
         parse_stanza("<!DOCTYPE a><a/>")
 
 

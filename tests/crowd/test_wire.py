@@ -91,6 +91,27 @@ def test_every_ping_is_answered_once(folder: Path) -> None:
     play(folder, scene)
 
 
+def test_pings_that_come_together_are_answered_together(folder: Path) -> None:
+    async def scene(meeting: Meeting) -> None:
+        meeting.server.send(Frame(Opcode.PING, b"1"), Frame(Opcode.PING, b"2"))
+        meeting.arrive(meeting.server.outgoing.read())
+        meeting.exchange()
+        assert meeting.server.frames == [(Opcode.PONG, b"1"), (Opcode.PONG, b"2")]
+
+    play(folder, scene)
+
+
+def test_a_ping_is_answered_although_more_is_on_its_way(folder: Path) -> None:
+    async def scene(meeting: Meeting) -> None:
+        meeting.server.send(Frame(Opcode.PING, b"1"), text("words"))
+        coming = meeting.server.outgoing.read()
+        meeting.arrive(coming[:-1])
+        meeting.server.take(meeting.cable.sent)
+        assert (meeting.server.frames, meeting.heard) == ([(Opcode.PONG, b"1")], [])
+
+    play(folder, scene)
+
+
 def test_nothing_is_written_if_there_is_nothing_to_say(folder: Path) -> None:
     async def scene(meeting: Meeting) -> None:
         before = meeting.cable.writes
@@ -166,8 +187,7 @@ def test_a_frame_that_cannot_be_read_ends_it(folder: Path, frame: Frame, told: s
 
 def test_the_end_of_tls_is_the_end(folder: Path) -> None:
     async def scene(meeting: Meeting) -> None:
-        with pytest.raises(ssl.SSLWantReadError):
-            meeting.server.tls.unwrap()
+        meeting.server.hang_up()
         meeting.arrive(meeting.server.outgoing.read())
         assert meeting.ends == ["the WebSocket was cut without a close frame"]
 
@@ -231,7 +251,15 @@ def test_who_cuts_it_at_a_message_hears_no_further_one(folder: Path) -> None:
 def test_a_wire_that_was_never_opened_can_be_cut(folder: Path) -> None:
     async def scene(meeting: Meeting) -> None:
         meeting.wire.cut()
-        await meeting.wire.close(grace=5)
+        assert meeting.ends == []
+
+    play(folder, scene, opened=False)
+
+
+def test_a_wire_that_was_never_opened_is_closed_at_once(folder: Path) -> None:
+    async def scene(meeting: Meeting) -> None:
+        async with asyncio.timeout(2):
+            await meeting.wire.close(grace=60)
         assert meeting.ends == []
 
     play(folder, scene, opened=False)
@@ -256,8 +284,8 @@ def test_an_ended_connection_keeps_nobody_alive(folder: Path) -> None:
 # Closing.
 
 
-async def closing(meeting: Meeting, *, grace: float, last: str = "") -> asyncio.Task[None]:
-    task = asyncio.create_task(meeting.wire.close(grace=grace, last=last))
+async def closing(meeting: Meeting, **last: str) -> asyncio.Task[None]:
+    task = asyncio.create_task(meeting.wire.close(grace=60, **last))
     await asyncio.sleep(0)
     return task
 
@@ -265,7 +293,7 @@ async def closing(meeting: Meeting, *, grace: float, last: str = "") -> asyncio.
 @pytest.mark.parametrize("last", ["", "<close/>"])
 def test_closing_says_the_last_words_and_waits_for_the_server(folder: Path, last: str) -> None:
     async def scene(meeting: Meeting) -> None:
-        task = await closing(meeting, grace=60, last=last)
+        task = await (closing(meeting, last=last) if last else closing(meeting))
         meeting.wire.send("too late")
         meeting.exchange()
         words = [(Opcode.TEXT, last.encode())] if last else []
@@ -321,8 +349,28 @@ def test_a_refused_upgrade_is_told_with_the_servers_reason(folder: Path) -> None
         assert told == "The WebSocket was refused: the server answered HTTP 400."
         assert meeting.cable.closing
         meeting.lose()
+        assert meeting.ends == [], "nor when its connection ends"
 
     play(folder, scene, opened=False, protocol="other")
+
+
+def test_what_comes_right_behind_the_handshake_is_read(folder: Path) -> None:
+    async def scene(meeting: Meeting) -> None:
+        meeting.context.maximum_version = ssl.TLSVersion.TLSv1_2  # its server speaks last
+        other = Meeting(meeting.target, meeting.context)
+
+        def hang_up() -> None:
+            for hello in (True, False):
+                sent, other.cable.sent = other.cable.sent, b""
+                other.server.take(sent)
+                if not hello:
+                    other.server.hang_up()
+                other.arrive(other.server.outgoing.read())
+
+        told = await refused(other, hang_up)
+        assert told == "The WebSocket was cut without a close frame."
+
+    play(folder, scene, opened=False)
 
 
 def test_a_connection_that_is_cut_before_the_upgrade(folder: Path) -> None:

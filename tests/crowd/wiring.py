@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import IPv4Address
@@ -77,6 +78,11 @@ class Server:
         for answer in self.ws.data_to_send():
             if answer:
                 self.tls.write(answer)
+
+    def hang_up(self) -> None:
+        """End TLS, without a word of the WebSocket."""
+        with suppress(ssl.SSLWantReadError):
+            self.tls.unwrap()
 
     def send(self, *frames: Frame) -> None:
         """Send frames, each in a TLS record of its own."""
