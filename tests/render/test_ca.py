@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -144,6 +145,17 @@ def test_a_certificate_is_valid_for_so_many_days_from_now(authority: Authority, 
     found = load(authority.sign(NAMES, days=days).certificate)
     assert about(found.not_valid_before_utc, -BACKDATED)
     assert about(found.not_valid_after_utc, timedelta(days=days))
+
+
+def test_the_time_zone_of_this_machine_does_not_matter(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Etc/GMT+5")
+        time.tzset()
+        found = load(authority.sign(NAMES, days=1).certificate)
+    time.tzset()
+    assert about(found.not_valid_after_utc, timedelta(days=1))
 
 
 def test_an_expired_certificate_was_valid_for_a_day(authority: Authority) -> None:

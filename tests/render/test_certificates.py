@@ -40,7 +40,7 @@ def test_a_vnode_is_verified_by_the_name_that_jicofo_asks_for() -> None:
     assert "v3.meet.jitsi" not in names
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def jms() -> Tree:
     return fixed_trees(Spec(jvbs=0, visitors=0, turn=True))[0]
 
