@@ -85,6 +85,11 @@ def test_a_tree_is_saved_for_this_user_alone(tmp_path: Path) -> None:
     assert json.loads((top / "jms/manifest.json").read_text()) == TREE.manifest()
 
 
+def test_a_path_keeps_all_its_letters(workdir: Workdir) -> None:
+    save_tree(workdir.tree, Tree("jms", (RenderedFile("/X11/XX", "x"),)))
+    assert rendered_paths(workdir, "jms") == ("/X11/XX",)
+
+
 def test_what_has_not_changed_keeps_its_time_stamp_and_what_is_gone_goes(tmp_path: Path) -> None:
     save_tree(tmp_path, TREE)
     kept, gone = tmp_path / "jms/files/etc/a.conf", tmp_path / "jms/files/var/b.dat"
