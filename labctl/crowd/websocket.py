@@ -58,7 +58,7 @@ class WebSocket:
 
     def receive(self, data: bytes) -> list[bytes]:
         """Complete text messages in what came; WebSocketError where it cannot be understood."""
-        self._buffer = self._buffer + data if self._buffer else data
+        self._buffer += data
         if self._key is not None and not self._upgrade(self._key):
             return []
         messages: list[bytes] = []

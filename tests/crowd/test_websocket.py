@@ -10,7 +10,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from labctl.crowd.websocket import MAX_MESSAGE, NO_CODE, WebSocket, WebSocketError
+from labctl.crowd.websocket import MAX_HEAD, MAX_MESSAGE, NO_CODE, WebSocket, WebSocketError
 
 XMPP = Subprotocol("xmpp")
 
@@ -140,6 +140,11 @@ ACCEPT = b"Sec-WebSocket-Accept: nonsense\r\n"
             "sec-websocket-accept",
             id="an accept for another key",
         ),
+        pytest.param(
+            b"HTTP/1.1 101 Ok\r\nUpgrade: WebSocket\r\n\r\n",
+            "'sec-websocket-accept' is ''",
+            id="the upgrade in other letters",
+        ),
         pytest.param(b"x" * 20_000, "has no end", id="a head without end"),
     ],
 )
@@ -148,6 +153,24 @@ def test_an_upgrade_that_is_refused(answer: bytes, words: str) -> None:
     client.request("h", "/p")
     with pytest.raises(WebSocketError, match=words):
         client.receive(answer)
+
+
+def test_the_head_of_an_answer_may_come_in_parts_up_to_a_size() -> None:
+    client = WebSocket()
+    client.request("h", "/p")
+    assert client.receive(b"x" * MAX_HEAD) == []
+    with pytest.raises(WebSocketError, match="has no end"):
+        client.receive(b"x")
+
+
+def test_who_asks_for_no_subprotocol_gets_none() -> None:
+    client, server = WebSocket(""), ServerProtocol()
+    server.receive_data(client.request("h", "/p"))
+    [request] = server.events_received()
+    assert isinstance(request, Request)
+    assert "Sec-WebSocket-Protocol" not in request.headers
+    server.send_response(server.accept(request))
+    assert client.receive(b"".join(server.data_to_send())) == [] and client.open
 
 
 def test_a_server_without_the_subprotocol() -> None:
