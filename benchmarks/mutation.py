@@ -11,6 +11,9 @@ refuses it, as bin/test would.  At least nine of ten must be noticed in each gro
 must fit a reason of mutants/reasons.toml: why it changes nothing that anybody could see, or
 nothing that is worth a test.  Ends with status 1 if that is not so.
 
+All tests run in copies of one process, in which they have run before.  What a test module has in a
+cache, or made when it was imported, is not changed by a mutant: let the test make it.
+
 mutmut comes from PyPI into an environment of its own.  It works on a copy of what git knows, in
 .lab/benchmarks/mutation, and goes on there if it is started again with the same files.
 """
