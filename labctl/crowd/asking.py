@@ -97,7 +97,8 @@ async def ask_until_ready(
     ask: Callable[[], Awaitable[Answer]], recorder: Recorder, *, focus: str
 ) -> Answer:
     """Ask until the focus is ready; ends by the caller's deadline."""
-    for back_off in chain(BACK_OFF, repeat(BACK_OFF[-1])):
+    pauses = chain(BACK_OFF, repeat(BACK_OFF[-1]))
+    while True:
         recorder.stage = f"for '{focus}' to answer the conference request"
         answer = await ask()
         if answer.ready:
@@ -107,5 +108,4 @@ async def ask_until_ready(
             return answer
         recorder.record(Kind.WAITING)
         recorder.stage = f"for '{focus}' to be ready (it said ready='false')"
-        await recorder.pause(back_off)
-    raise AssertionError("repeat() ends never")
+        await recorder.pause(next(pauses))

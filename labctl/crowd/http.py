@@ -102,7 +102,7 @@ class HttpLine:
             body = await self._reader.readexactly(size)
         if headers.get("connection") == "close":
             self.cut()
-        words = status.split(" ", 2)
+        words = status.split()
         if len(words) < 2 or not words[1].isdecimal():
             raise ValueError(f"this is not HTTP: {status[:60]!r}")
         return HttpAnswer(int(words[1]), headers, body)

@@ -15,7 +15,7 @@ MAX_MESSAGE = 4 * 1024 * 1024
 NO_CODE, CUT = 1005, 1006  # RFC 6455, 7.4.1: codes that are never sent
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
-_FIN = 0x80
+_FIN = _MASKED = 0x80
 
 
 class WebSocketError(ValueError):
@@ -58,7 +58,7 @@ class WebSocket:
 
     def receive(self, data: bytes) -> list[bytes]:
         """Complete text messages in what came; WebSocketError where it cannot be understood."""
-        self._buffer = self._buffer + data if self._buffer else data
+        self._buffer += data
         if self._key is not None and not self._upgrade(self._key):
             return []
         messages: list[bytes] = []
@@ -92,7 +92,7 @@ class WebSocket:
         if len(buffer) < 2:
             return None
         first, size = buffer[0], buffer[1]
-        if first & 0x70 or size & 0x80:
+        if first & 0x70 or size & _MASKED:
             raise WebSocketError("a frame has bits that were not negotiated")
         start = 2
         if size > 125:
@@ -143,7 +143,7 @@ class WebSocket:
 def _check_upgrade(head: bytes, key: bytes, protocol: str) -> None:
     """WebSocketError unless this is the answer of RFC 6455, 4.2.2 to `key`."""
     status, *lines = head.decode("latin-1").split("\r\n")
-    words = status.split(" ", 2)
+    words = status.split()
     if len(words) < 2 or not words[0].startswith("HTTP/1.1"):
         raise WebSocketError(f"this is not HTTP/1.1: {status[:60]!r}")
     if words[1] != "101":
@@ -167,11 +167,11 @@ def _frame(opcode: int, payload: bytes) -> bytes:
     """A masked frame, as a client has to send it (RFC 6455, 5.3)."""
     size = len(payload)
     if size < 126:
-        head = bytes((_FIN | opcode, 0x80 | size))
+        head = bytes((_FIN | opcode, _MASKED | size))
     elif size < 65536:
-        head = bytes((_FIN | opcode, 0x80 | 126)) + size.to_bytes(2)
+        head = bytes((_FIN | opcode, _MASKED | 126)) + size.to_bytes(2)
     else:
-        head = bytes((_FIN | opcode, 0x80 | 127)) + size.to_bytes(8)
+        head = bytes((_FIN | opcode, _MASKED | 127)) + size.to_bytes(8)
     mask = os.urandom(4)
     stream = (mask * (size // 4 + 1))[:size]
     masked = int.from_bytes(payload) ^ int.from_bytes(stream)  # far faster than byte by byte

@@ -70,9 +70,8 @@ class Wire(asyncio.BufferedProtocol):
         try:
             await loop.create_connection(lambda: self, address, port)
         except OSError as error:
-            reason = f"no TCP connection to {address}:{port}: {error.strerror or error}"
-            self._ended = True
-            raise CrowdError(f"{reason[0].upper()}{reason[1:]}.") from error
+            reason = error.strerror or error
+            raise CrowdError(f"No TCP connection to {address}:{port}: {reason}.") from error
         await self._opened
 
     def send(self, text: str) -> None:
@@ -88,7 +87,6 @@ class Wire(asyncio.BufferedProtocol):
             self._ended = True
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._closed), grace)
-        self._ended = True
         self.cut()
 
     def cut(self) -> None:
@@ -123,9 +121,10 @@ class Wire(asyncio.BufferedProtocol):
 
     def _pump(self) -> None:
         try:
-            if not self._handshaken and not self._shake_hands():
-                return
-            self._read()
+            if not self._handshaken:
+                self._shake_hands()
+            if self._handshaken:
+                self._read()
         except ssl.SSLCertVerificationError as error:
             self._end(f"the certificate is not trusted: {error.verify_message}")
         except ssl.SSLError as error:
@@ -133,15 +132,14 @@ class Wire(asyncio.BufferedProtocol):
         except WebSocketError as error:
             self._break(str(error))
 
-    def _shake_hands(self) -> bool:
+    def _shake_hands(self) -> None:
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
             self._write()
-            return False
+            return
         self._handshaken = True
         self._write(self._ws.request(self._target.domain, self._path))
-        return True
 
     def _read(self) -> None:
         while True:
@@ -153,7 +151,7 @@ class Wire(asyncio.BufferedProtocol):
                 self._end("the WebSocket was cut without a close frame")
                 return
             self._take(bytes(_plain[:size]))
-            if not self._in.pending and not self._tls.pending():
+            if not self._in.pending:  # a whole record fits into READ_SIZE
                 break  # asking once more costs an exception
         self._answer()
 
@@ -177,9 +175,7 @@ class Wire(asyncio.BufferedProtocol):
         self._write(b"".join(self._ws.out))  # TLS may have something to say as well
         self._ws.out.clear()
         if self._ws.close_code is not None:
-            self._end(self._why_closed())
-            if self._transport is not None:
-                self._transport.close()  # both close frames have passed
+            self._end(self._why_closed())  # both close frames have passed
 
     def _break(self, reason: str) -> None:
         if self._opened.done():

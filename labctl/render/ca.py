@@ -162,7 +162,7 @@ def _constraints_of(certificate: x509.Certificate) -> x509.NameConstraints | Non
 def _builder(
     name: str, key: ec.EllipticCurvePublicKey, *, days: int = LIFETIME.days
 ) -> x509.CertificateBuilder:
-    now, lifetime = dt.datetime.now(dt.UTC).replace(microsecond=0), dt.timedelta(days=days)
+    now, lifetime = dt.datetime.now(dt.UTC), dt.timedelta(days=days)
     return (
         x509.CertificateBuilder()
         .subject_name(_name(name))

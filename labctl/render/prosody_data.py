@@ -18,9 +18,14 @@ ITERATIONS = 10_000
 _NOT_ALNUM = re.compile(r"[^A-Za-z0-9]")
 
 
+def data_folder(host: str, *, data_path: str) -> str:
+    """The folder of a host's stores, percent-encoded."""
+    return f"{data_path}/{_encode(host)}"
+
+
 def data_file(host: str, store: str, user: str, *, data_path: str) -> str:
     """The path of `user`'s file in a store of Prosody; host and user are percent-encoded."""
-    return f"{data_path}/{_encode(host)}/{store}/{_encode(user)}.dat"
+    return f"{data_folder(host, data_path=data_path)}/{store}/{_encode(user)}.dat"
 
 
 def render_account(password: str, *, salt: bytes) -> str:

@@ -69,8 +69,8 @@ class Renderer:
         found = self.materials.certificates[name]
         chain = found.certificate + self.materials.ca
         return (
-            RenderedFile(f"{stem}.crt", chain, "root", group, 0o644),
-            RenderedFile(f"{stem}.key", found.key, "root", group, 0o640),
+            RenderedFile(f"{stem}.crt", chain, group=group),
+            RenderedFile(f"{stem}.key", found.key, group=group, mode=0o640),
         )
 
     def account(self, user: str, host: str, *, data: str, salt: str, password: str) -> RenderedFile:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from labctl.core.webpage import HEADERS
-from labctl.render.prosody_data import data_file, render_roster
+from labctl.render.prosody_data import data_file, data_folder, render_roster
 from labctl.render.renderer import Piece, Renderer
 from labctl.render.secrets import HOST_USER
 from labctl.render.tree import Folder, Link, RenderedFile
@@ -213,7 +213,7 @@ def _vnode_data(vnode: VNode) -> str:
 
 
 def _prosody_folders(data: str, host: str, stores: tuple[str, ...]) -> tuple[Folder, ...]:
-    host_folder = data_file(host, stores[0], "x", data_path=data).rsplit("/", 2)[0]
+    host_folder = data_folder(host, data_path=data)
     paths = (data, host_folder, *(f"{host_folder}/{store}" for store in stores))
     return tuple(Folder(path, "prosody", "prosody", 0o750) for path in paths)
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from labctl.core.state import StateError
 from labctl.crowd import Event, Kind
 from labctl.crowd.figures import Figures, History, explain, summarise
 from labctl.crowd.media.figures import KindFigures, MediaFigures
@@ -123,6 +124,11 @@ def test_json_has_all_that_the_table_has() -> None:
     assert (told["asked"], told["in_call"], told["well"]) == (3, 1, False)
     assert told["redirected"] == {"v2": 1}
     assert told["phases"]["all"] == {"count": 1, "p50": 1.5, "p95": 1.5, "max": 1.5}
+
+
+def test_a_record_of_a_newer_labctl_is_named() -> None:
+    with pytest.raises(StateError, match=r"^'crowd' cannot be read: a newer labctl"):
+        CrowdRecord.from_json({"format": 99})
 
 
 def test_media_come_back_from_plain_data() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from labctl.crowd import conference, jingle
 from labctl.crowd.caps import verification
-from labctl.crowd.xml import JINGLE, NotXml, child, element, error_of, parse_stanza, text
+from labctl.crowd.xml import JINGLE, NotXml, child, element, error_of, local, parse_stanza, text
 
 
 def test_verification_string_of_the_standard() -> None:
@@ -22,17 +22,29 @@ def test_verification_string_of_the_standard() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "expected"),
+    ("attributes", "children", "ns", "expected"),
     [
-        (element("a"), "<a/>"),
-        (element("a", {"b": None, "c": "x<\"'"}, ns="n"), '<a xmlns="n" c="x&lt;&quot;\'"/>'),
-        (element("a", None, text("1 < 2 & 3")), "<a>1 &lt; 2 &amp; 3</a>"),
-        (element("a", None, "", element("b")), "<a><b/></a>"),
+        (None, [], "", "<a/>"),
+        ({"b": None, "c": "x<\"'"}, [], "n", '<a xmlns="n" c="x&lt;&quot;\'"/>'),
+        (None, ["1 &lt; 2"], "", "<a>1 &lt; 2</a>"),
+        (None, ["", "<b/>", "<c/>"], "", "<a><b/><c/></a>"),
     ],
 )
-def test_element(made: str, expected: str) -> None:
+def test_element(
+    attributes: dict[str, str | None] | None, children: list[str], ns: str, expected: str
+) -> None:
+    made = element("a", attributes, *children, ns=ns)
     assert made == expected
     parse_stanza(made)
+
+
+def test_text_has_no_markup_left() -> None:
+    assert text("1 < 2 & 3 > 2") == "1 &lt; 2 &amp; 3 &gt; 2"
+
+
+@pytest.mark.parametrize("tag", ["name", "{urn:n}name"])
+def test_local_names(tag: str) -> None:
+    assert local(tag) == "name"
 
 
 @pytest.mark.parametrize(
@@ -42,6 +54,62 @@ def test_element(made: str, expected: str) -> None:
 def test_what_is_not_a_stanza(frame: str) -> None:
     with pytest.raises(NotXml):
         parse_stanza(frame)
+
+
+def test_a_document_type_is_named_as_the_reason() -> None:
+    with pytest.raises(NotXml, match=r"document type \(RFC 6120, 11\.1"):
+        parse_stanza("<!DOCTYPE a><a/>")
+
+
+def test_what_is_not_well_formed_is_told_with_its_place() -> None:
+    with pytest.raises(NotXml, match=r"mismatched tag: line 1, column 5"):
+        parse_stanza("<a></b>")
+
+
+XMPP = "urn:ietf:params:xml:ns:xmpp"
+STANZA_ERROR = (
+    "<iq xmlns='jabber:client' type='error'><query xmlns='n'/><error type='cancel'>{}</error></iq>"
+)
+STREAM_ERROR = "<e:error xmlns:e='http://etherx.jabber.org/streams'>{}</e:error>"
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(
+            STANZA_ERROR.format(
+                f"<not-allowed xmlns='{XMPP}-stanzas'/><text xmlns='{XMPP}-stanzas'>members</text>"
+            ),
+            ("not-allowed", "members"),
+            id="stanza",
+        ),
+        pytest.param(
+            STANZA_ERROR.format(f"<conflict xmlns='{XMPP}-stanzas'/><special xmlns='urn:app'/>"),
+            ("conflict", ""),
+            id="a condition of an application beside it",
+        ),
+        pytest.param(
+            STANZA_ERROR.format(
+                f"<special xmlns='urn:app'/><gone xmlns='{XMPP}-stanzas'/>"
+                f"<text xmlns='{XMPP}-stanzas'/>"
+            ),
+            ("gone", ""),
+            id="an empty text",
+        ),
+        pytest.param(
+            STREAM_ERROR.format(f"<host-unknown xmlns='{XMPP}-streams'/>"),
+            ("host-unknown", ""),
+            id="stream",
+        ),
+        pytest.param(
+            f"<failure xmlns='{XMPP}-sasl'><not-authorized/><text>no</text></failure>",
+            ("not-authorized", "no"),
+            id="login",
+        ),
+    ],
+)
+def test_errors(told: str, expected: tuple[str, str]) -> None:
+    assert error_of(parse_stanza(told)) == expected
 
 
 def test_errors_without_a_known_condition() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from lupa import LuaRuntime
 
 from labctl.render.prosody_data import data_file, render_account, render_roster
 
@@ -68,3 +69,10 @@ def test_roster_lets_the_client_proxy_see_focus() -> None:
         '\t\t["groups"] = {};\n\t\t["subscription"] = "from";\n\t};\n'
         "};\n"
     )
+
+
+def test_a_roster_has_an_entry_for_each_subscriber() -> None:
+    lua = LuaRuntime()
+    roster = lua.execute(render_roster("a@x", "b@x"))
+    assert {name for name in roster if name} == {"a@x", "b@x"}
+    assert {roster[name].subscription for name in ("a@x", "b@x")} == {"from"}
