@@ -6,7 +6,6 @@ images are made up.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,7 +51,6 @@ class Pretended:
     told: Told = field(default_factory=Told)
     packages: PackageSet = field(default_factory=lambda: package_set())
     asked: list[dict[str, Any]] = field(default_factory=list)
-    meets: int = 0
 
     @property
     def workdir(self) -> Workdir:
@@ -60,8 +58,8 @@ class Pretended:
 
     @property
     def machines(self) -> list[str]:
-        """What became of the machines, in order; folders are noted when they have gone."""
-        return [word for word in self.provider.said if word in ("data", "clean", "removed")]
+        """What became of the machines, in order: made ('data') and removed ('clean')."""
+        return [word for word in self.provider.said if word in ("data", "clean")]
 
     def resolve(self, packages: Any, **words: Any) -> PackageSet:
         self.asked.append(words)
@@ -101,7 +99,3 @@ def pretended(
     nodes.says(ANY, {"journal": "it said this\n"}, to="section systemctl --failed")
     job = SideJob("candidate", "debs:/x", SPEC, tmp_path / "report" / "candidate")
     yield Pretended(job, topology, nodes, provider)
-
-
-def state_of(folder: Path) -> Any:
-    return json.loads((folder / "state.json").read_text(encoding="utf-8"))

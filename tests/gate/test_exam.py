@@ -257,7 +257,7 @@ def test_drills_say_how_long_there_was_no_sound(lab: Lab, parts: Parts, tmp_path
 def test_the_busier_of_two_measurements_counts(
     lab: Lab, parts: Parts, tmp_path: Path, loads: list[Load], kept: Load
 ) -> None:
-    parts.loads = loads
+    parts.loads = list(loads)
     found = nothing()
     examine(job_of(tmp_path), found, lab, progress=silent)
     assert found.side.load is kept
