@@ -48,6 +48,7 @@ SCRATCH = ROOT / ".lab" / "benchmarks" / "mutation"
 ENVIRONMENT = ROOT / ".lab" / "benchmarks" / "mutation-env"
 MARKS = "not lab and not engine and not vm and not browser and not long and not slow"
 IMPORTED = "imported.json"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 AIM = 0.9
 """The part that tests have to notice."""
 
@@ -236,8 +237,9 @@ def read_mutants(folder: Path) -> Iterator[Mutant]:
 
 def read_file(source: str, codes: Mapping[str, int | None]) -> Iterator[Mutant]:
     """The mutants of one file, which holds all of them as functions beside the original."""
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    functions = {each.name: each for each in ast.walk(ast.parse(source)) if isinstance(each, kinds)}
+    functions = {
+        each.name: each for each in ast.walk(ast.parse(source)) if isinstance(each, Function)
+    }
     for name, code in codes.items():
         module, _, function = name.rpartition(".")
         base = function.rpartition("__mutmut_")[0]
@@ -249,11 +251,11 @@ def read_file(source: str, codes: Mapping[str, int | None]) -> Iterator[Mutant]:
         yield Mutant(name, place, change, fate)
 
 
-def _changed(old: ast.AST, new: ast.AST) -> Iterator[str]:
-    texts = [ast.unparse(each).split("\n") for each in (old, new)]
+def _changed(old: Function, new: Function) -> Iterator[str]:
+    """The lines that differ but for the function's name: a default may be what was changed."""
+    texts = [ast.unparse(each).replace(each.name, "it", 1).split("\n") for each in (old, new)]
     for line in difflib.unified_diff(*texts, lineterm="", n=0):
-        head = line.startswith(("---", "+++", "@@"))
-        if not head and "__mutmut_" not in line:  # the name of the function
+        if not line.startswith(("---", "+++", "@@")):
             yield line
 
 
