@@ -98,11 +98,6 @@ def kind_of(text: str, *, source: str = "") -> Kind:
     return Kind(origin, words)
 
 
-def template_of(text: str, *, source: str = "") -> str:
-    """An entry without what differs between two runs of the same program."""
-    return str(kind_of(text, source=source))
-
-
 def _origin(text: str) -> str:
     """`Class.method` or `host:module` without packages, closures' and sessions' numbers."""
     session = _SESSION.match(text)

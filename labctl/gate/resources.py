@@ -166,17 +166,18 @@ def spread_of(samples: Sequence[UseSample], unit: str, resource: Resource) -> Sp
     again begins at zero, which is no growth.
     """
     seen = [(each.at, each.units[unit].read(resource)) for each in samples if unit in each.units]
+    grown = [(max(b - a, 0.0), at - was) for (was, a), (at, b) in pairwise(seen) if at > was]
     values = [value for _, value in seen]
     if resource in RATES:
-        grown = [(max(b - a, 0.0), at - was) for (was, a), (at, b) in pairwise(seen) if at > was]
         values = [60 * growth / seconds for growth, seconds in grown]
-        # Bursts are part of it: what counts is the whole, not what was usual.
-        whole = sum(seconds for _, seconds in grown)
-        middle = 60 * sum(growth for growth, _ in grown) / whole if whole else 0.0
     if len(values) < LEAST_SAMPLES:
         return None
+    middle = median(values)
+    if resource in RATES:
+        # Bursts are part of it: what counts is the whole, not what was usual.
+        middle = 60 * sum(growth for growth, _ in grown) / sum(seconds for _, seconds in grown)
     tenths = quantiles(values, n=10, method="inclusive")
-    return Spread(middle if resource in RATES else median(values), tenths[0], tenths[-1])
+    return Spread(middle, tenths[0], tenths[-1])
 
 
 def units_in(samples: Sequence[UseSample]) -> list[str]:

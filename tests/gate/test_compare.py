@@ -295,6 +295,14 @@ def test_gate_of_the_first_format_is_read() -> None:
     gate = Gate.from_json({**data, "format": 1})
     assert gate.candidate.ups == UPS
     assert [timing.pairs for timing in gate.timings][2][0] == Pair(5.0, 5.0)
+    data["timings"][2]["baseline"]["runs"].pop()
+    gate = Gate.from_json({**data, "format": 1})
+    assert [len(timing.pairs) for timing in gate.timings] == [3, 3, 2]
+    for timing in data["timings"]:
+        timing["baseline"] = None
+    gate = Gate.from_json({**data, "format": 1, "baseline": None})
+    assert gate.baseline is None
+    assert [timing.pairs for timing in gate.timings] == [(), (), ()]
 
 
 def only(gate: Gate, area: str) -> list[GateFinding]:

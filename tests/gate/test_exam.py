@@ -300,7 +300,7 @@ def disturbed(**values: Any) -> Found:
 
 
 FAILING = (case("test_a", FAILED, "late"), case("test_b"), case("test_c", SKIPPED))
-FAILING_DRILLS = (GateCase("failover", FAILED), GateCase("bridge-kill", PASSED))
+FAILING_DRILLS = tuple(GateCase(name, FAILED) for name in ("failover", "vnode-stop"))
 
 
 def test_what_failed_on_a_busy_machine_is_tried_again(
@@ -310,14 +310,14 @@ def test_what_failed_on_a_busy_machine_is_tried_again(
     found = disturbed(tests=FAILING, drills=FAILING_DRILLS)
     examine_again(job, found, lab, progress=told)
     assert found.side.tests == (case("test_a", FLAKY),)
-    assert found.side.drills == (GateCase("failover", FLAKY), GateCase("bridge-kill", PASSED))
+    assert found.side.drills == (GateCase("failover", FLAKY), GateCase("vnode-stop", FAILED))
     assert parts.asked == {
         "retry_suite": ((lab, FAILING), {"folder": job.folder}),
-        "run_drills": ((lab, ["failover"]), {"folder": job.folder, "progress": told}),
+        "run_drills": ((lab, ["failover", "vnode-stop"]), {"folder": job.folder, "progress": told}),
     }
     assert told.lines == [
         "verify: trying 1 tests again, the machine was busy",
-        "drill: trying again because the machine was busy: failover",
+        "drill: trying again because the machine was busy: failover, vnode-stop",
     ]
 
 

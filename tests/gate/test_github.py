@@ -169,8 +169,11 @@ def test_groups_are_counted_in_their_title() -> None:
     found = tuple(
         GateFinding("tests", f"x.py::test_{n}", Severity.FAIL, "no bridge") for n in range(3)
     )
-    lines = render_annotations(replace(judge_gate(make_side()), findings=found))
+    gate = judge_gate(make_side())
+    lines = render_annotations(replace(gate, findings=found))
     assert lines[0] == "::error title=tests%3A test_0 and 2 more (3)::no bridge"
+    lines = render_annotations(replace(gate, findings=found[:2]))
+    assert lines[0] == "::error title=tests%3A test_0 and 1 more (2)::no bridge"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from labctl.gate.logs import (
     more_templates,
     new_templates,
     parse_logs,
-    template_of,
 )
 from labctl.gate.model import LogTemplate
 from labctl.report.lines import LogLine
@@ -61,6 +60,10 @@ def test_new_error_is_found() -> None:
     more = FIRST.replace("INFO: [26] fine", "SEVERE: [26] NullPointerException")
     (found,) = new_templates(parse_logs({"jms": more}), parse_logs({"jms": FIRST}))
     assert (found.level, found.sample) == ("error", "[26] NullPointerException")
+
+
+def template_of(text: str, *, source: str = "") -> str:
+    return str(kind_of(text, source=source))
 
 
 @pytest.mark.parametrize(
@@ -368,7 +371,8 @@ def test_known_lines_are_one_kind_with_the_worst_of_their_levels() -> None:
         ("mod_bosh55d0a8c01230: words", "prosody", "mod_bosh"),
         ("s2sin55d0a8: words", "prosody", "s2sin"),
         ("v3.meet.jitsi: words", "prosody-v3", "v<n>.meet.jitsi"),
-        ("Meet.Jitsi:Muc: words", "prosody", "Meet.Jitsi:Muc"),
+        ("A.Meet.Jitsi:Muc: words", "prosody", "A.Meet.Jitsi:Muc"),
+        ("Startup: words", "prosody", "Startup"),
         ("a.b.v3.c:muc: words", "prosody", "a.b.v<n>.c:muc"),
         ("words without an origin", "jicofo", ""),
     ],

@@ -417,5 +417,14 @@ def test_the_contract_is_checked_and_kept(
     assert json.loads((tmp_path / "contract.json").read_text()) == record.to_json()
 
 
+def test_an_entry_alone_has_all_the_seconds() -> None:
+    entry = EntryRecord("a", "jicofo", EntryKind.FILE, "jms", "docs", ())
+    record = ContractRecord("demo", False, {}, (entry,), {})
+    (found,) = entries_of(record, seconds=3.0)
+    assert found.seconds == 3.0
+    (found,) = entries_of(record)
+    assert found.seconds == 0.0
+
+
 def test_a_contract_without_entries_has_no_cases() -> None:
     assert entries_of(ContractRecord("demo", False, {}, (), {}), seconds=3.0) == ()

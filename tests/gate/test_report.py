@@ -327,7 +327,8 @@ def test_a_machine_that_failed_could_not_try_the_side() -> None:
     trouble = Trouble("images", "", packages=False)
     gate = judge_gate(make_side(), make_side("baseline", trouble=trouble))
     lines = render_text(gate, folder=Path("/r")).splitlines()
-    assert "The baseline could not be tried in phase 'images':" in lines
+    place = lines.index("The baseline could not be tried in phase 'images':")
+    assert lines[place + 1 :] == ["", "Report: /r"]
     assert not any("Hint" in line for line in lines)
 
 
