@@ -85,7 +85,7 @@ class Kind:
         return f"{self.origin}: {self.words}" if self.origin else self.words
 
 
-def kind_of(text: str, *, source: str = "") -> Kind:
+def kind_of(text: str, *, source: str) -> Kind:
     """The kind of an entry; of a stack trace only the exception counts."""
     first, _, trace = text.strip().partition("\n")
     pattern = _PROSODY if source.startswith("prosody") else _JITSI

@@ -182,6 +182,36 @@ def test_both_sides_run_at_the_same_time() -> None:
     assert [lab.found.runs for lab in labs] == [2, 2]
 
 
+def test_only_a_side_alone_is_not_waited_for() -> None:
+    class Noted(Beside):
+        said = 0
+
+        def alone(self) -> None:
+            self.said += 1
+            super().alone()
+
+    for over in (0, 1):
+        labs, _ = parallel()
+        noted = Noted(parties=2)
+        for lab in labs:
+            lab.run = lambda *, exam: None  # type: ignore[method-assign]
+        if over:
+            labs[0].found.finish_run()
+        try_pairs(labs, runs=1, beside=noted)
+        assert noted.said == over
+
+
+def test_threads_of_sides_end_with_the_program() -> None:
+    seen: list[bool] = []
+    labs, beside = parallel()
+    for lab in labs:
+        lab.run = lambda *, exam: seen.append(  # type: ignore[method-assign]
+            threading.current_thread().daemon
+        )
+    try_pairs(labs, runs=1, beside=beside)
+    assert seen == [True, True]
+
+
 def test_an_interruption_ends_both() -> None:
     """The other side waits for one that does not come, and must not wait for ever."""
     labs, beside = parallel(KeyboardInterrupt(), None)

@@ -59,6 +59,16 @@ def test_specs_are_cases(checkout: Path, lab: Lab, wdio: FakeWdio, tmp_path: Pat
     assert names == {"e2e", "e2e.json", "e2e.xml", "e2e.html"}
 
 
+def test_a_report_may_be_anywhere_and_written_again(
+    checkout: Path, lab: Lab, wdio: FakeWdio, tmp_path: Path
+) -> None:
+    folder = tmp_path / "deep" / "candidate"
+    first = run_e2e(lab, checkout, folder=folder, progress=silent)
+    again = run_e2e(lab, checkout, folder=folder, progress=silent)
+    assert [case.outcome for case in first] == [case.outcome for case in again]
+    assert (folder / "e2e.json").is_file()
+
+
 def job_of(folder: Path, suite: Path | None) -> SideJob:
     spec = Spec(lab="gate-candidate")
     return SideJob("candidate", "stand-ins", spec, folder / "candidate", e2e=suite)

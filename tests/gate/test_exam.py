@@ -113,7 +113,12 @@ def nothing() -> Found:
 def test_everything_is_looked_at(lab: Lab, parts: Parts, tmp_path: Path) -> None:
     told, found = Told(), nothing()
     job = job_of(
-        tmp_path, quick=True, drills=("failover",), soak=60.0, e2e=tmp_path / "suite", resumed=True
+        tmp_path,
+        quick=True,
+        drills=("failover", "vnode-stop"),
+        soak=60.0,
+        e2e=tmp_path / "suite",
+        resumed=True,
     )
     examine(job, found, lab, progress=told)
     side = found.done()
@@ -136,12 +141,12 @@ def test_everything_is_looked_at(lab: Lab, parts: Parts, tmp_path: Path) -> None
         (lab, tmp_path / "suite"), {"folder": job.folder, "progress": told},
     )  # fmt: skip
     assert parts.asked["run_drills"] == (
-        (lab, ("failover",)), {"folder": job.folder, "progress": told, "resumed": True},
+        (lab, ("failover", "vnode-stop")), {"folder": job.folder, "progress": told, "resumed": True},
     )  # fmt: skip
     assert told.lines[0] == "verify: running the acceptance tests"
     assert told.lines[1] == "logs: reading the logs of all nodes"
     assert told.lines[2].startswith("logs: logs of 3 nodes are in ")
-    assert told.lines[3:] == ["drill: running drills: failover"]
+    assert told.lines[3:] == ["drill: running drills: failover, vnode-stop"]
 
 
 def test_contents_are_those_of_all_files_that_were_given(

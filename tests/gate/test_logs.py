@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from labctl.drills.knownlines import KnownLine
+from labctl.gate import logs
 from labctl.gate.logs import (
     count_templates,
     cut_sample,
@@ -384,7 +386,10 @@ def test_who_wrote_a_line(text: str, source: str, origin: str) -> None:
 
 
 def test_threads_and_context_are_no_words() -> None:
-    assert kind_of(" [12] [room=a@b id=1] It failed\n\tat a.b(C.java:1)").words == "It failed"
+    assert (
+        kind_of(" [12] [room=a@b id=1] It failed\n\tat a.b(C.java:1)", source="jvb").words
+        == "It failed"
+    )
 
 
 @pytest.mark.parametrize(
@@ -398,15 +403,14 @@ def test_threads_and_context_are_no_words() -> None:
     ],
 )
 def test_what_is_inside_of_texts_is_masked(text: str, words: str) -> None:
-    assert kind_of(text).words == words
+    assert kind_of(text, source="jicofo").words == words
 
 
 def test_an_exception_that_the_words_name_is_named_once() -> None:
     text = "[1] A.b#1: Got a NullPointerException\njava.lang.NullPointerException: null"
-    assert kind_of(text).words == "Got a NullPointerException"
-    assert str(kind_of("[1] A.b#1: Got it\njava.lang.NullPointerException: null")) == (
-        "A.b: Got it (NullPointerException)"
-    )
+    assert kind_of(text, source="jicofo").words == "Got a NullPointerException"
+    other = "[1] A.b#1: Got it\njava.lang.NullPointerException: null"
+    assert str(kind_of(other, source="jicofo")) == ("A.b: Got it (NullPointerException)")
 
 
 def test_sets_are_printed_in_any_order() -> None:
@@ -435,7 +439,7 @@ def test_only_what_both_log_can_be_more() -> None:
     ("text", "load"),
     [
         ("[1] A.b#1: It failed\nx.YException: Timeout\nmore", True),
-        ("[1] A.b#1: It failed\nx.YException: no\nCaused by: Timeout", False),
+        ("[1] A.b#1: It failed\nx.YException: no\nCaused by: Timeout\n\tat x", False),
     ],
 )
 def test_of_what_was_thrown_the_first_line_says_whether_load_explains_it(
@@ -445,10 +449,19 @@ def test_of_what_was_thrown_the_first_line_says_whether_load_explains_it(
     assert found.load is load
 
 
-def test_a_known_line_may_be_explained_by_load_or_not() -> None:
-    busy = "[59] [confId=4a] Conference.lambda$new$1#368: Took 2186 ms to process an IQ: <iq/>"
-    (found,) = count_templates(lines(busy, source="jvb"))
-    assert found.reason and found.load
+@pytest.mark.parametrize("load", [True, False])
+def test_of_a_known_line_it_is_known_whether_load_explains_it(
+    load: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = KnownLine("jvb", "It is late", "known", load=load)
+    monkeypatch.setattr(logs, "explain", lambda *_, **__: known)
+    (found,) = count_templates(lines("It is late", source="jvb"))
+    assert (found.reason, found.load) == ("known", load)
+
+
+def test_lines_are_read_as_their_program_writes_them() -> None:
+    (found,) = count_templates(lines("startup: Hello", source="prosody-v1"))
+    assert (found.origin, found.template) == ("startup", "startup: Hello")
 
 
 @pytest.mark.parametrize(

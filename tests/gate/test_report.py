@@ -243,6 +243,7 @@ def test_parts_that_are_not_always_tried_have_rows_where_one_side_has_them() -> 
 def test_a_leak_run_in_words() -> None:
     level = soak(0)
     assert soak_text(make_side(soak=level)) == "300 calls, nothing grows"
+    assert soak_text(make_side(not_tried={"soak": "no"})) == "not tried: no"
     unclear = replace(level.slopes[0], verdict=SlopeVerdict.UNCLEAR)
     many = replace(level, slopes=(unclear, unclear, *soak(100).slopes))
     assert soak_text(make_side(soak=many)) == "300 calls, 1 grow, 2 unclear"

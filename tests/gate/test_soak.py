@@ -104,6 +104,14 @@ def test_too_few_samples_have_no_slope() -> None:
     assert fit([*points, (110.0, 1.0)], unit="x", resource=Resource.THREADS, least=1) is not None
 
 
+def test_growth_is_growth_unless_the_run_was_short() -> None:
+    points = [(10.0 * n, 100.0 + n) for n in range(24)]
+    found = fit(points, unit="x", resource=Resource.THREADS, least=1.0)
+    assert found is not None and found.verdict is SlopeVerdict.GROWS
+    found = fit(points, unit="x", resource=Resource.THREADS, least=1.0, short=True)
+    assert found is not None and found.verdict is SlopeVerdict.UNCLEAR
+
+
 def soak(per_hour: float, *, error: float = 5.0, failed: int = 0) -> Soak:
     grows = per_hour - error > 24
     verdict = SlopeVerdict.GROWS if grows else SlopeVerdict.LEVEL

@@ -269,6 +269,7 @@ def test_a_result_as_text() -> None:
     ]
     assert lines[11:14] == ["", "Trials:", f"  {'bad':<20}the bad set (61 s)"]
     assert all(line.startswith(" " * 22 + "reason") for line in lines[14:16])
+    assert len(lines[14]) > 100
     assert lines[16] == (f"  {'cannot be installed':<20}" + "what" * 40)[:110]
     assert lines[17].startswith("Note: note") and lines[18].startswith("      note")
     assert lines[18].endswith("end.")
