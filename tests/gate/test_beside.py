@@ -105,6 +105,7 @@ def test_a_large_machine_runs_both_in_two_networks(room: list[Room], tmp_path: P
     told = Told()
     baseline, candidate = placed(GatePlan("debs:/x"), told, tmp_path)
     assert baseline.beside is candidate.beside
+    assert baseline.beside.parties == 2
     assert str(candidate.spec.network) == "192.168.57.0/24"
     assert told.said == ["side by side, in 192.168.56.0/24 and 192.168.57.0/24"]
 

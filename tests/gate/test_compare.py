@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from labctl.core.state import StateError
 from labctl.gate.certainty import Pair
 from labctl.gate.compare import compare_sides, judge_gate
 from labctl.gate.contents import PackageChange, PackageContents
@@ -303,6 +304,11 @@ def test_gate_of_the_first_format_is_read() -> None:
     gate = Gate.from_json({**data, "format": 1, "baseline": None})
     assert gate.baseline is None
     assert [timing.pairs for timing in gate.timings] == [(), (), ()]
+
+
+def test_data_of_a_newer_labctl_is_refused_by_its_name() -> None:
+    with pytest.raises(StateError, match=r"^'gate\.json' cannot be read: a newer labctl"):
+        Gate.from_json({"format": 99})
 
 
 def only(gate: Gate, area: str) -> list[GateFinding]:

@@ -141,8 +141,9 @@ def test_everything_is_looked_at(lab: Lab, parts: Parts, tmp_path: Path) -> None
         (lab, tmp_path / "suite"), {"folder": job.folder, "progress": told},
     )  # fmt: skip
     assert parts.asked["run_drills"] == (
-        (lab, ("failover", "vnode-stop")), {"folder": job.folder, "progress": told, "resumed": True},
-    )  # fmt: skip
+        (lab, ("failover", "vnode-stop")),
+        {"folder": job.folder, "progress": told, "resumed": True},
+    )
     assert told.lines[0] == "verify: running the acceptance tests"
     assert told.lines[1] == "logs: reading the logs of all nodes"
     assert told.lines[2].startswith("logs: logs of 3 nodes are in ")

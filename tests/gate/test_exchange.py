@@ -25,7 +25,17 @@ from labctl.gate.firstbad import find_in_versions, load_versions
 from labctl.gate.run import GatePlan, GateRun
 from labctl.gate.trials import Symptom, Trials
 from labctl.images.debs import Deb
-from tests.gate.test_bisect import BUSY, OTHER, PASSED, SAME, first_bad, member, members
+from tests.gate.test_bisect import (
+    BUSY,
+    OTHER,
+    PASSED,
+    SAME,
+    failing,
+    finding,
+    first_bad,
+    member,
+    members,
+)
 from tests.repository import build_deb
 
 META = "jitsi-meet"
@@ -197,7 +207,9 @@ def test_folders_that_are_no_versions_say_what_is_wanted(tmp_path: Path) -> None
     with pytest.raises(UsageError) as several:
         load_versions(tmp_path)
     assert several.value.message == f"'{tmp_path}' holds files of several packages: aa, bb."
-    assert "a folder for each version" in str(several.value.hint)
+    assert several.value.hint == (
+        "Make a folder for each version, with the packages that belong together."
+    )
 
 
 def test_that_a_version_after_a_bad_one_is_bad_is_an_assumption(tmp_path: Path) -> None:
@@ -224,6 +236,18 @@ def test_a_doubt_names_the_last_good_and_the_first_bad_version(tmp_path: Path) -
 def test_if_the_newest_is_not_bad_that_is_said(newest: object, says: str, tmp_path: Path) -> None:
     found = first_bad(tmp_path, [PASSED, newest])  # type: ignore[list-item]
     assert found.says == says
+
+
+def test_the_newest_of_many_versions_must_be_bad(tmp_path: Path) -> None:
+    found = first_bad(tmp_path, [SAME, PASSED, PASSED])
+    assert found.says == "version 1.0-2 is not bad here: as good as the baseline"
+
+
+def test_what_is_searched_for_stays_what_the_newest_shows(tmp_path: Path) -> None:
+    one, other = finding("tests", "a"), finding("tests", "b")
+    found = first_bad(tmp_path, [PASSED, failing(one), failing(one, other)])
+    assert found.says == "the first bad version is 1.0-1; 1.0-0 is good"
+    assert found.symptoms == (Symptom("tests", "a"), Symptom("tests", "b"))
 
 
 def test_versions_are_searched_for_what_the_newest_shows(tmp_path: Path) -> None:

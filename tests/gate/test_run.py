@@ -119,17 +119,19 @@ def test_load_is_measured_from_the_machines_on() -> None:
 
 @dataclass
 class Gates:
-    """A gate whose labs are recorded; `fails` is the side that does not finish."""
+    """A gate whose labs are recorded; `fails` is the side that does not finish, `at` in which of
+    its runs."""
 
     told: list[str] = field(default_factory=list)
     fails: str = ""
+    at: int = 1
     tried: list[str] = field(default_factory=list)
     jobs: dict[str, SideJob] = field(default_factory=dict)
 
     @contextmanager
     def open_lab(self, job: SideJob, *, progress: Progress, found: Found) -> Iterator[Recorded]:
         self.jobs[job.label] = job
-        lab = Recorded(job.label, self.told, fails_at=1 if job.label == self.fails else None)
+        lab = Recorded(job.label, self.told, fails_at=self.at if job.label == self.fails else None)
         lab.found = found
         yield lab
 
@@ -186,6 +188,15 @@ def test_both_sides_are_tried_judged_and_reported(gates: Gates, tmp_path: Path) 
     assert gates.told == ["C!", "B!", "C!"]
 
 
+def test_without_a_folder_the_report_and_what_sides_write_are_in_one_of_labctls(
+    gates: Gates, tmp_path: Path
+) -> None:
+    done = run_gate(TWO, progress=silent)
+    assert done.folder.parent == tmp_path / "gates"
+    for label in ("baseline", "candidate"):
+        assert gates.jobs[label].folder == done.folder / label
+
+
 def test_a_candidate_alone_is_judged_alone(gates: Gates, tmp_path: Path) -> None:
     done = run_gate(GatePlan("debs:/new", folder=tmp_path), progress=silent)
     assert gates.told == ["C!"]
@@ -204,6 +215,16 @@ def test_a_baseline_that_does_not_finish_leaves_the_candidate_alone(
     assert done.gate.word is GateVerdict.NOT_JUDGED
     assert done.gate.candidate.not_tried == {"all": "the baseline did not finish"}
     assert not (tmp_path / "kept").exists()
+
+
+def test_a_candidate_that_was_tried_before_the_baseline_failed_was_tried(
+    gates: Gates, tmp_path: Path
+) -> None:
+    gates.fails, gates.at = "baseline", 2
+    done = run_gate(replace(TWO, folder=tmp_path / "report", runs=2), progress=silent)
+    assert gates.told == ["B!", "C!", "C", "B"]
+    assert done.gate.word is GateVerdict.NOT_JUDGED
+    assert done.gate.candidate.not_tried == {}
 
 
 def test_a_candidate_that_does_not_finish_has_failed(gates: Gates, tmp_path: Path) -> None:
@@ -271,9 +292,9 @@ def test_every_part_of_the_plan_reaches_both_sides(tmp_path: Path) -> None:
 
 def test_labs_are_shaped_by_the_lab_conf_that_is_named(tmp_path: Path) -> None:
     config = tmp_path / "lab.conf"
-    config.write_text("jvbs = 2\nvisitors = 1\n")
+    config.write_text("jvbs = 7\nvisitors = 1\n")
     (job,) = module.plan_sides(GatePlan("debs:/x", config=config, flags={"visitors": "3"}))
-    assert (job.spec.jvbs, job.spec.visitors) == (2, 3)
+    assert (job.spec.jvbs, job.spec.visitors) == (7, 3)
 
 
 def test_the_files_of_a_report(tmp_path: Path) -> None:

@@ -202,6 +202,11 @@ def test_answers_have_exit_statuses(answer: Answer, status: int) -> None:
     assert BisectResult(answer, "words").to_json()["exit_code"] == status
 
 
+def test_a_result_of_a_newer_labctl_is_refused_by_its_name() -> None:
+    with pytest.raises(LabError, match=r"^'bisect\.json' cannot be read: a newer labctl"):
+        BisectResult.from_json({"format": 99})
+
+
 def tried(tmp_path: Path, **outcomes: TrialOutcome) -> Trials:
     """Trials that were made, by what was tried."""
     trials, _ = trials_with(tmp_path, PASSED)
@@ -503,18 +508,48 @@ def test_of_several_versions_of_a_package_the_newest_is_taken_and_that_is_said(
 @pytest.mark.parametrize(
     ("plan", "said", "hint"),
     [
-        (BisectPlan(PLAN), "needs '--good' and '--bad', or '--versions'", "--help"),
-        (BisectPlan(PLAN, bad="debs:/x"), "needs '--good' and '--bad'", "--help"),
+        *(
+            (
+                plan,
+                "'labctl gate bisect' needs '--good' and '--bad', or '--versions'.",
+                "'labctl gate bisect --help' shows examples.",
+            )
+            for plan in (BisectPlan(PLAN), BisectPlan(PLAN, good="x"), BisectPlan(PLAN, bad="x"))
+        ),
         (
             BisectPlan(PLAN, bad="debs:/x", versions=Path("/x")),
-            "'--bad' and '--versions' cannot be combined",
-            "The newest version is the bad one",
+            "'--bad' and '--versions' cannot be combined.",
+            "The newest version is the bad one.",
+        ),
+        (
+            BisectPlan(PLAN, good="jitsi:stable", bad="jitsi:testing"),
+            "'jitsi:stable' cannot be taken apart: a bisection needs the .deb files.",
+            "Use 'debs:DIR' or 'debs:FILE.deb,FILE.deb'; a FILE may be an address.",
         ),
     ],
-    ids=["nothing", "bad alone", "both"],
+    ids=["nothing", "good alone", "bad alone", "both", "no files"],
 )
 def test_what_a_bisection_needs(plan: BisectPlan, said: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         bisect(plan, progress=silent)
-    assert said in caught.value.message
-    assert hint in str(caught.value.hint)
+    assert (caught.value.message, caught.value.hint) == (said, hint)
+
+
+@pytest.mark.programs
+def test_what_cannot_be_bisected_says_what_is_missing(tmp_path: Path) -> None:
+    file = build_deb(tmp_path, "jicofo")
+    for plan, said, hint in (
+        (
+            BisectPlan(PLAN, good=f"debs:{file}", bad=f"debs:{file}"),
+            "Both sets hold the same packages.",
+            "There is nothing to find.",
+        ),
+        (
+            BisectPlan(PLAN, versions=tmp_path),
+            f"'{tmp_path}' holds one version only.",
+            "Give a '--good' set with it.",
+        ),
+    ):
+        with pytest.raises(UsageError) as caught:
+            bisect(plan, progress=silent)
+        assert (caught.value.message, caught.value.hint) == (said, hint)
