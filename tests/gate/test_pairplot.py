@@ -66,6 +66,7 @@ def test_the_axis_has_its_ticks_and_the_band_what_does_not_matter() -> None:
         (x, bottom + 11) for x in (0, place(0.75), place(1.0), place(1.5), 360)
     ]
     (band,) = of_class(root, "band")
+    assert band.tag == "rect"
     left, right = place(0.8), place(1.25)
     assert numbers(band, "x", "y", "height") == (left, 2, bottom - 2)
     assert float(band.get("width", 0)) == pytest.approx(right - left, abs=0.11)
@@ -79,6 +80,8 @@ def test_each_pair_is_two_dots_and_a_line_below_the_figures_words() -> None:
     ):
         y = 2 + 13 + 5 * number + 2.5
         was, now, wire = of_class(pair, "was"), of_class(pair, "dot"), of_class(pair, "wire")
+        assert [each.tag for each in pair] == ["title", "line", "circle", "circle"]
+        assert pair.tag == "g" and not any(each.tail for each in pair)
         assert numbers(was[0], "cx", "cy", "r") == (place(old / 5), y, 2.6)
         assert numbers(now[0], "cx", "cy", "r") == (place(new / 5), y, 3.2)
         assert numbers(wire[0], "x1", "y1", "x2", "y2") == (place(old / 5), y, place(new / 5), y)

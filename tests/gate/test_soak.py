@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import sqrt
 from statistics import linear_regression, mean
@@ -325,7 +327,7 @@ def test_calls_come_and_go_for_so_long(lab: Lab, quick: FakeCalls) -> None:
 
 
 def test_a_call_that_fails_is_counted_and_another_one_is_made(lab: Lab, quick: FakeCalls) -> None:
-    quick.fails = "Nobody heard anything.\n  jvb1: no packets"
+    quick.fails = "Nobody heard anything.\n  jvb1: no packets\n  jms: none"
     found = run_soak(lab, seconds=1.2, progress=silent)
     assert found.calls == found.failed == len(quick.rooms) == 4
     assert found.problem == "Nobody heard anything."
@@ -339,6 +341,31 @@ def test_ctrl_c_ends_the_calls(lab: Lab, quick: FakeCalls) -> None:
         run_soak(lab, seconds=600.0, progress=interrupt)
     assert not [it for it in threading.enumerate() if it.name.startswith("soak-")]
     assert quick.ended == len(quick.rooms)
+
+
+@pytest.mark.parametrize(("seconds", "interval"), [(600.0, 2.0), (4000.0, 10.0)])
+def test_long_runs_have_no_more_samples_than_others(
+    seconds: float,
+    interval: float,
+    lab: Lab,
+    quick: FakeCalls,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[float] = []
+
+    @contextmanager
+    def sampled(mine: Lab, *, interval: float) -> Iterator[list[UseSample]]:
+        assert mine is lab
+        asked.append(interval)
+        yield []
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "sampled", sampled)
+    with pytest.raises(KeyboardInterrupt):
+        run_soak(lab, seconds=seconds, progress=interrupt)
+    assert asked == [interval]
 
 
 def test_minutes_that_are_left_are_told_each_minute(
