@@ -321,7 +321,21 @@ def test_why_a_side_did_not_finish_with_what_shows_it() -> None:
     assert [line for line in told if "line" in line] == [f"  line {n}" for n in range(14)]
     advice = told[told.index("  line 13") + 1 :]
     assert advice[0].startswith("  Hint: Look Look") and advice[1].startswith("    Look")
+    assert len(advice[0]) > 100
     assert " ".join(" ".join(advice).split()) == "Hint: " + "Look " * 30 + "inside."
+
+
+def test_what_is_to_be_typed_is_never_cut() -> None:
+    path = "/" + "x" * 150
+    trouble = Trouble("ready", "no", packages=True, hint=f"Look into '{path}' and try again.")
+    text = render_text(judge_gate(make_side(trouble=trouble, tests=None)), folder=Path("/r"))
+    assert f"'{path}'" in text
+
+
+def test_the_verdict_without_stand_ins_says_nothing_of_them() -> None:
+    gate = replace(judge_gate(make_side()), seconds=12.4)
+    lines = render_text(gate, folder=Path("/r")).splitlines()
+    assert lines[0] == "PASS: everything passed (12 s)."
 
 
 def test_a_machine_that_failed_could_not_try_the_side() -> None:
@@ -365,6 +379,8 @@ def test_findings_that_say_the_same_are_counted() -> None:
     gate = replace(judge_gate(make_side()), findings=findings)
     text = render_text(gate, folder=Path("/r"))
     assert "\n  FAIL  tests: test_0 and 2 more (3x): no bridge\n" in text
+    two = render_text(replace(gate, findings=findings[:2]), folder=Path("/r"))
+    assert "\n  FAIL  tests: test_0 and 1 more (2x): no bridge\n" in two
     alone = render_text(replace(gate, findings=findings[:1]), folder=Path("/r"))
     assert "\n  FAIL  tests: test_0: no bridge\n" in alone
     assert "more in gate.json" not in alone

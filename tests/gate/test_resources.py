@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from labctl.core.waiting import Deadline, wait_until
+from labctl.gate import resources
 from labctl.gate.compare import judge_gate
 from labctl.gate.measures import Resource, UnitUse, UseSample
 from labctl.gate.model import GateVerdict, Severity
@@ -184,6 +186,16 @@ def test_each_node_is_asked_as_root_for_its_units_and_their_logs(
         for unit in units:
             assert f'echo "log {unit.name} $(stat -c %s {" ".join(unit.logs)} 2>' in ran.text
         assert "{" + "{" not in ran.text and "XX" not in ran.text
+
+
+def test_all_logs_of_a_unit_count(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other, *_ = (unit for unit in units_of(lab.topology.jms) if unit.package)
+    given = [replace(one, logs=("/a.log", "/b/*.log")), replace(other, logs=())]
+    monkeypatch.setattr(resources, "units_of", lambda _: given)
+    logs = [line for line in render_ask(lab.topology.jms).splitlines() if "echo " + '"log' in line]
+    assert [line.partition(" 2>")[0] for line in logs] == [
+        f'echo "log {one.name} $(stat -c %s /a.log /b/*.log'
+    ]
 
 
 def test_units_of_a_kind_on_one_node_are_added_up(lab: Lab, nodes: FakeNodes) -> None:
