@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from acceptance import facts as gathering
-from acceptance import remote
 from acceptance.bridges import BACK_SECONDS, Bridges
 from acceptance.certificates import services
 from acceptance.early import Early
 from acceptance.facts import Facts
 from acceptance.media import Media, Seen
-from acceptance.older import PLUGINS, judge_by_age
+from acceptance.older import PLUGINS, ask_versions, judge_by_age
 from acceptance.remote import Machine
 from acceptance.rooms import Filling, FullRoom
 from acceptance.scan import Scans, scan_all
@@ -32,7 +31,6 @@ from labctl.topology.lab import Lab
 from labctl.topology.model import Topology
 from labctl.topology.roles import prosody_units
 from labctl.topology.spec import Auth
-from labctl.topology.versions import NEWEST
 
 MARKERS = {
     "ports": "which ports are open, and to whom",
@@ -197,9 +195,7 @@ def jms(lab: LabUnderTest) -> Machine:
 @pytest.fixture(scope="session")
 def installed(jms: Machine) -> Mapping[str, str]:
     """The versions of the packages whose behaviour depends on them, as the JMS has them."""
-    ask = f"dpkg-query -W -f '${{Package}} ${{Version}}\\n' {' '.join(NEWEST)}"
-    lines = remote.run(jms, ask).stdout.splitlines()
-    return dict(line.split(" ", 1) for line in lines)
+    return ask_versions(jms)
 
 
 @pytest.fixture(autouse=True)

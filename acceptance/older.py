@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from labctl.topology.versions import Versions
+from acceptance import remote
+from acceptance.remote import Machine
+from labctl.topology.versions import NEWEST, Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,13 @@ class Since:
 
 PLUGINS = Since("jitsi-meet-prosody", having="1.0.9378", lacking="1.0.8982")
 """The plugins of August 2026, and those of January (docs/facts/observed-labs.md, 15)."""
+
+
+def ask_versions(jms: Machine) -> Mapping[str, str]:
+    """The installed versions of the packages whose behaviour depends on them."""
+    asked = f"dpkg-query -W -f '${{Package}} ${{Version}}\\n' {' '.join(NEWEST)}"
+    lines = remote.run(jms, asked).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines)
 
 
 def judge_by_age(request: pytest.FixtureRequest, installed: Mapping[str, str]) -> None:

@@ -141,7 +141,8 @@ def unpack(file: Path) -> PackageContents:
         command = bounded(extract, size=MOST_BYTES, seconds=MOST_SECONDS)
         done = process.run(command, check=False, timeout=6 * MOST_SECONDS)
         if done.code != 0:
-            raise PackageError(f"'{file.name}' cannot be unpacked: {done.output.strip()}")
+            why = done.errors.strip() or f"dpkg-deb ended with status {done.code}"
+            raise PackageError(f"'{file.name}' cannot be unpacked: {why}")
         control = root / "DEBIAN"
         listed = _text(control / "conffiles").split()
         files = {

@@ -153,7 +153,7 @@ def _optional(found: Found, part: str, work: Callable[[], T]) -> T | None:
 def _keep_logs(job: SideJob, lab: Lab, *, progress: Progress) -> Mapping[str, str]:
     folder = collect_logs(lab, progress=progress)
     kept = copy_logs(folder, job.folder / "nodes")
-    return {path.stem: path.read_text(encoding="utf-8", errors="replace") for path in kept}
+    return {path.stem: path.read_text(encoding="utf-8") for path in kept}
 
 
 def copy_logs(folder: Path, target: Path) -> Sequence[Path]:

@@ -54,12 +54,13 @@ class Phase:
 
     `before` is this machine as it was when the lab's machines were begun, or else when the run was:
     baking images is not load of others, so it must not cost a pair.  `wait` is called before the
-    machines are begun; `name` is told with each line, where another side works as well."""
+    machines of a run are begun; `name` is told with each line, where another side works as well.
+    Before the first run nothing is begun: what an earlier gate left is removed without waiting."""
 
     progress: Progress
     now: str = "packages"
     before: Sample = field(default_factory=take_sample)
-    begun: bool = False
+    begun: bool = True
     wait: Callable[[], None] = _nothing
     name: str = ""
 

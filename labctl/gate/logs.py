@@ -85,7 +85,7 @@ class Kind:
         return f"{self.origin}: {self.words}" if self.origin else self.words
 
 
-def kind_of(text: str, *, source: str = "") -> Kind:
+def kind_of(text: str, *, source: str) -> Kind:
     """The kind of an entry; of a stack trace only the exception counts."""
     first, _, trace = text.strip().partition("\n")
     pattern = _PROSODY if source.startswith("prosody") else _JITSI
@@ -96,11 +96,6 @@ def kind_of(text: str, *, source: str = "") -> Kind:
     if thrown is not None and thrown not in words:
         words = f"{words} ({thrown})"
     return Kind(origin, words)
-
-
-def template_of(text: str, *, source: str = "") -> str:
-    """An entry without what differs between two runs of the same program."""
-    return str(kind_of(text, source=source))
 
 
 def _origin(text: str) -> str:

@@ -27,5 +27,5 @@ def _paths(paths: PathChanges) -> str:
 
 
 def _relations(relations: Sequence[str]) -> str:
-    counts = ((sum(f": {mark} " in each for each in relations), mark) for mark in "+-")
+    counts = ((sum(f": {mark} " in each for each in relations), mark) for mark in ("+", "-"))
     return " ".join(f"{mark}{count}" for count, mark in counts if count)

@@ -176,7 +176,7 @@ def _known(logs: Sequence[LogTemplate]) -> list[LogTemplate]:
 def _loads(sides: Sequence[Side]) -> list[Row]:
     """What was measured of others, run by run."""
     rows = [Row("processors lost to others", tuple(load_text(side) for side in sides))]
-    for number in range(max((len(side.ups) for side in sides), default=0)):
+    for number in range(max(len(side.ups) for side in sides)):
         cells = tuple(_run_load(side, number) for side in sides)
         rows.append(Row(f"run {number + 1}", cells))
     return rows

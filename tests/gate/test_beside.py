@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from labctl.core.progress import silent
+from labctl.core.errors import LabError
+from labctl.core.progress import NOTICE, silent
+from labctl.core.waiting import Patience
 from labctl.gate import beside as module
 from labctl.gate import pairing, run
 from labctl.gate.beside import Beside, Room, following, read_room, second_network, why_not_beside
@@ -22,6 +24,7 @@ from labctl.gate.pairing import try_pairs
 from labctl.gate.run import GatePlan, place_sides
 from labctl.host.network import NetworkTakenError
 from labctl.topology.keys import AUTO_NETWORK
+from labctl.topology.lab import Lab
 from labctl.topology.spec import Role, Size, Spec
 from labctl.topology.workdir import Workdir
 from tests.gate.test_session import Told
@@ -102,6 +105,7 @@ def test_a_large_machine_runs_both_in_two_networks(room: list[Room], tmp_path: P
     told = Told()
     baseline, candidate = placed(GatePlan("debs:/x"), told, tmp_path)
     assert baseline.beside is candidate.beside
+    assert baseline.beside.parties == 2
     assert str(candidate.spec.network) == "192.168.57.0/24"
     assert told.said == ["side by side, in 192.168.56.0/24 and 192.168.57.0/24"]
 
@@ -179,6 +183,36 @@ def test_both_sides_run_at_the_same_time() -> None:
     assert [lab.found.runs for lab in labs] == [2, 2]
 
 
+def test_only_a_side_alone_is_not_waited_for() -> None:
+    class Noted(Beside):
+        said = 0
+
+        def alone(self) -> None:
+            self.said += 1
+            super().alone()
+
+    for over in (0, 1):
+        labs, _ = parallel()
+        noted = Noted(parties=2)
+        for lab in labs:
+            lab.run = lambda *, exam: None  # type: ignore[method-assign]
+        if over:
+            labs[0].found.finish_run()
+        try_pairs(labs, runs=1, beside=noted)
+        assert noted.said == over
+
+
+def test_threads_of_sides_end_with_the_program() -> None:
+    seen: list[bool] = []
+    labs, beside = parallel()
+    for lab in labs:
+        lab.run = lambda *, exam: seen.append(  # type: ignore[method-assign]
+            threading.current_thread().daemon
+        )
+    try_pairs(labs, runs=1, beside=beside)
+    assert seen == [True, True]
+
+
 def test_an_interruption_ends_both() -> None:
     """The other side waits for one that does not come, and must not wait for ever."""
     labs, beside = parallel(KeyboardInterrupt(), None)
@@ -240,3 +274,197 @@ def test_machines_are_begun_together() -> None:
     phase("machines", "creating")
     phase("machines", "up")
     assert waited == ["here"]
+
+
+@pytest.mark.parametrize(
+    ("said", "processors", "busy"),
+    [("1.50 9.9 9.9 2/3 4", 4, 1.5), ("12.5 1 1 2/3 4", 4, 4), ("0.5 1 1 2/3 4", None, 0.5)],
+    ids=["some", "all", "not known"],
+)
+def test_processors_are_busy_by_the_load_average(
+    said: str,
+    processors: int | None,
+    busy: float,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "loadavg").write_text(said)
+    monkeypatch.setattr(module, "LOADAVG", tmp_path / "loadavg")
+    monkeypatch.setattr("os.cpu_count", lambda: processors)
+    monkeypatch.setattr(module, "available_mib", lambda: 2048)
+    assert read_room() == Room(processors or 1, busy, 2048)
+
+
+NEEDED = Room(processors=9, busy=1.0, available_mib=19 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [
+        (NEEDED, None),
+        (replace(NEEDED, busy=1.1), "8 free processors (of 9 here, 1.1 are busy)"),
+        (
+            replace(NEEDED, available_mib=19 * 1024 - 1),
+            "19.0 GiB of memory (19.0 GiB available)",
+        ),
+        (
+            Room(2, 0.0, 1024),
+            "8 free processors (of 2 here, 0.0 are busy) and"
+            " 19.0 GiB of memory (1.0 GiB available)",
+        ),
+    ],
+    ids=["just enough", "busy", "a mebibyte too little", "both"],
+)
+def test_what_two_labs_lack(room: Room, said: str | None) -> None:
+    expected = None if said is None else f"two labs at once need {said}"
+    assert why_not_beside(SPECS, room) == expected
+
+
+def test_sixteen_networks_are_tried_and_then_it_is_the_users_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[IPv4Network] = []
+
+    def conflict(network: IPv4Network) -> str:
+        tried.append(network)
+        return "taken"
+
+    monkeypatch.setattr(module, "find_conflict", conflict)
+    with pytest.raises(LabError) as caught:
+        second_network(IPv4Network("10.0.0.0/24"))
+    assert tried == [IPv4Network(f"10.0.{n}.0/24") for n in range(1, 17)]
+    assert caught.value.message == (
+        "None of the 16 networks after 10.0.0.0/24 is free for the second lab."
+    )
+    assert caught.value.hint == "Name another one with '--network', or use '--no-side-by-side'."
+
+
+def test_the_second_lab_is_in_a_private_network() -> None:
+    near = list(following(IPv4Network("172.31.254.0/24")))
+    assert near == [IPv4Network("172.31.255.0/24")]
+
+
+def test_other_labs_are_those_of_other_sides(lab: Lab) -> None:
+    beside = Beside(parties=2)
+    assert beside.others("candidate") == []
+    other = replace(lab, patience=Patience(2.0))
+    beside.labs |= {"candidate": lab, "baseline": other}
+    assert beside.others("candidate") == [other]
+    assert beside.others("baseline") == [lab]
+    beside.begin()
+    assert beside.others("candidate") == []
+
+
+def test_a_run_that_begins_is_waited_for_again() -> None:
+    """However the run before it ended."""
+    beside, here = Beside(parties=2), threading.Event()
+    beside.alone()
+    beside.begin()
+
+    def come() -> None:
+        beside.meet()
+        here.set()
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    assert not here.wait(0.2)
+    beside.meet()
+    assert here.wait(5)
+    thread.join()
+
+
+def test_nobody_is_waited_for_any_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MEET_SECONDS", 0.05)
+    Beside(parties=2).meet()
+
+
+def test_an_interrupted_gate_is_known_to_be_so() -> None:
+    beside = Beside(parties=2)
+    assert not beside.stopped
+    beside.stop()
+    assert beside.stopped
+    beside.meet()
+
+
+@dataclass
+class Loud(Told):
+    """What was said, with its phase."""
+
+    def progress(self, phase: str, message: str, *, node: str | None = None) -> None:
+        self.said.append(f"{phase}: {message}")
+
+
+@pytest.mark.parametrize(
+    ("side_by_side", "processors", "network", "lines"),
+    [
+        (None, 16, False, ["gate: side by side, in 192.168.56.0/24 and 192.168.57.0/24"]),
+        (None, 2, False, ["gate: one side after the other: {why}"]),
+        (
+            True,
+            2,
+            False,
+            [
+                "{notice}: Side by side, as asked, although {why}: expect disturbed runs.",
+                "gate: side by side, in 192.168.56.0/24 and 192.168.57.0/24",
+            ],
+        ),
+        (False, 16, True, ["gate: network 192.168.56.0/24 is the next that is free"]),
+    ],
+    ids=["large", "small", "as asked", "in turn"],
+)
+def test_where_labs_are_is_said(
+    side_by_side: bool | None,
+    processors: int,
+    network: bool,
+    lines: list[str],
+    room: list[Room],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(run, "check_machine", lambda *_, **__: None)
+    room[0] = replace(LARGE, processors=processors)
+    told, why = Loud(), why_not_beside(SPECS, room[0])
+    given = AUTO_NETWORK if network else SPECS[0].network
+    placed(GatePlan("debs:/x", side_by_side=side_by_side), told, tmp_path, network=given)
+    assert told.said == [line.format(why=why, notice=NOTICE) for line in lines]
+
+
+def test_a_side_alone_is_where_it_was(room: list[Room], tmp_path: Path) -> None:
+    told = Told()
+    job = SideJob("candidate", "debs:/x", SPECS[1], tmp_path)
+    assert place_sides(GatePlan("debs:/x", side_by_side=True), [job], progress=silent) == [job]
+    assert told.said == []
+
+
+def test_the_network_is_asked_for_as_the_candidates_lab_would(
+    room: list[Room], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def check(spec: Spec, *, workdir: Workdir) -> None:
+        asked.append(f"{spec.lab} in {workdir.lab}")
+
+    monkeypatch.setattr(run, "check_machine", check)
+    placed(GatePlan("debs:/x", side_by_side=False), Told(), tmp_path, network=AUTO_NETWORK)
+    assert asked == ["gate-candidate in gate-candidate"]
+
+
+def test_an_error_in_one_side_is_the_gates() -> None:
+    labs, beside = parallel(None, LabError("The disk is full."))
+    with pytest.raises(LabError, match="The disk is full"):
+        try_pairs(labs, runs=1, beside=beside)
+    assert beside.stopped
+
+
+def test_trouble_of_one_side_is_no_run() -> None:
+    labs, beside = parallel()
+    labs[0].trouble = None
+
+    def run_into_trouble(*, exam: bool) -> None:
+        labs[0].both.wait(timeout=10)
+        beside.alone()
+        labs[0].trouble = Trouble("ready", "no", packages=True)
+
+    labs[0].run = run_into_trouble  # type: ignore[method-assign]
+    try_pairs(labs, runs=3, beside=beside)
+    assert [lab.found.runs for lab in labs] == [0, 1]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from labctl.gate.blame import suspects
+from labctl.gate.blame import Suspect, has_ended, suspects
 from labctl.ready.probe import NodeState, UnitState, expected_units
 from labctl.topology.layout import resolve
 from labctl.topology.model import Topology
@@ -85,3 +85,69 @@ def test_vnode_is_of_the_plugins_too(topology: Topology, states: dict[str, NodeS
     (found,) = suspects(topology, states)
     assert found.package == "jitsi-meet-prosody"
     assert found.log == "/var/log/prosody-v2/prosody.err"
+
+
+@pytest.mark.parametrize(
+    ("active", "sub", "restarts", "ended"),
+    [
+        ("failed", "failed", 0, True),
+        ("activating", "auto-restart", 0, True),
+        ("inactive", "dead", 1, True),
+        ("inactive", "dead", 0, False),
+        ("activating", "start", 0, False),
+    ],
+)
+def test_what_has_ended_had_begun(active: str, sub: str, restarts: int, ended: bool) -> None:
+    assert has_ended(UnitState(active, sub, restarts, "enabled", None)) is ended
+
+
+def test_a_unit_is_suspected_once_and_by_what_is_worst(
+    topology: Topology, states: dict[str, NodeState]
+) -> None:
+    jms = with_unit(states["jms"], "jicofo.service", active="failed", sub="failed", restarts=2)
+    states["jms"] = replace(jms, ports=PORTS - {8888})
+    (found,) = suspects(topology, states)
+    assert found == Suspect(
+        "jms", "jicofo.service", "jicofo", "/var/log/jitsi/jicofo.log", "is failed (failed)", True
+    )
+
+
+def test_among_equals_others_wait_for_the_first(
+    topology: Topology, states: dict[str, NodeState]
+) -> None:
+    for node, unit in (
+        ("jvb1", "jitsi-videobridge2.service"),
+        ("jms", "jicofo.service"),
+        ("jms", "jitsi-videobridge2.service"),
+        ("visitors1", "prosody-v@1.service"),
+    ):
+        states[node] = with_unit(states[node], unit, active="failed", sub="failed")
+    order = [(each.node, each.unit.partition("@")[0]) for each in suspects(topology, states)]
+    assert order.index(("visitors1", "prosody-v")) < order.index(("jms", "jicofo.service"))
+    assert [node for node, unit in order if "videobridge" in unit] == ["jms", "jvb1"]
+
+
+def test_a_unit_that_waits_comes_after_one_that_ended(
+    topology: Topology, states: dict[str, NodeState]
+) -> None:
+    states["jvb1"] = with_unit(
+        states["jvb1"], "jitsi-videobridge2.service", active="active", restarts=1
+    )
+    states["jms"] = with_unit(states["jms"], "jicofo.service", active="inactive", sub="dead")
+    found = suspects(topology, states)
+    assert [(each.unit, each.ended) for each in found] == [
+        ("jitsi-videobridge2.service", True),
+        ("jicofo.service", False),
+    ]
+
+
+def test_units_that_were_not_asked_for_are_not_suspected(
+    topology: Topology, states: dict[str, NodeState]
+) -> None:
+    states["jms"] = replace(states["jms"], units={})
+    assert suspects(topology, states) == []
+
+
+def test_a_vnodes_ports_are_not_its_nodes(topology: Topology, states: dict[str, NodeState]) -> None:
+    states["visitors1"] = replace(states["visitors1"], ports=frozenset())
+    assert suspects(topology, states) == []

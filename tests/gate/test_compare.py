@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from labctl.core.state import StateError
 from labctl.gate.certainty import Pair
-from labctl.gate.compare import judge_gate
+from labctl.gate.compare import compare_sides, judge_gate
+from labctl.gate.contents import PackageChange, PackageContents
 from labctl.gate.measures import Load, Up
 from labctl.gate.model import (
     NOT_DUE,
@@ -20,6 +22,8 @@ from labctl.gate.model import (
     GateFinding,
     GateVerdict,
     Severity,
+    TriedIn,
+    TriedPackage,
     Trouble,
 )
 from tests.gate.sides import FAILED, FLAKY, PASSED, SKIPPED, UPS, case, make_side, slower, template
@@ -300,3 +304,266 @@ def test_gate_of_the_first_format_is_read() -> None:
     gate = Gate.from_json({**data, "format": 1})
     assert gate.candidate.ups == UPS
     assert [timing.pairs for timing in gate.timings][2][0] == Pair(5.0, 5.0)
+    data["timings"][2]["baseline"]["runs"].pop()
+    gate = Gate.from_json({**data, "format": 1})
+    assert [len(timing.pairs) for timing in gate.timings] == [3, 3, 2]
+    for timing in data["timings"]:
+        timing["baseline"] = None
+    gate = Gate.from_json({**data, "format": 1, "baseline": None})
+    assert gate.baseline is None
+    assert [timing.pairs for timing in gate.timings] == [(), (), ()]
+
+
+def test_data_of_a_newer_labctl_is_refused_by_its_name() -> None:
+    with pytest.raises(StateError, match=r"^'gate\.json' cannot be read: a newer labctl"):
+        Gate.from_json({"format": 99})
+
+
+def only(gate: Gate, area: str) -> list[GateFinding]:
+    return [each for each in gate.findings if each.area == area]
+
+
+@pytest.mark.parametrize(
+    ("sides", "word", "reason"),
+    [
+        (
+            {"candidate": Trouble("ready", "x", packages=True, package="jicofo")},
+            GateVerdict.FAIL,
+            "package 'jicofo' failed in phase 'ready'",
+        ),
+        (
+            {"candidate": Trouble("ready", "x", packages=True)},
+            GateVerdict.FAIL,
+            "the candidate failed in phase 'ready'",
+        ),
+        (
+            {"candidate": Trouble("images", "x", packages=False)},
+            GateVerdict.NOT_JUDGED,
+            "the candidate could not be tried (phase 'images')",
+        ),
+        (
+            {"baseline": Trouble("ready", "x", packages=True, package="jicofo")},
+            GateVerdict.NOT_JUDGED,
+            "the baseline could not be tried (phase 'ready')",
+        ),
+        (
+            {
+                "candidate": Trouble("ready", "x", packages=True),
+                "baseline": Trouble("images", "x", packages=False),
+            },
+            GateVerdict.NOT_JUDGED,
+            "the baseline could not be tried (phase 'images')",
+        ),
+    ],
+    ids=["package", "packages", "machine", "baseline", "both"],
+)
+def test_why_a_side_that_did_not_finish_decides(
+    sides: dict[str, Trouble], word: GateVerdict, reason: str
+) -> None:
+    candidate = make_side(trouble=sides.get("candidate"))
+    baseline = make_side("baseline", trouble=sides.get("baseline"))
+    gate = judge_gate(candidate, baseline, seconds=7.0)
+    assert gate == Gate(word, reason, candidate, baseline, seconds=7.0)
+
+
+def test_without_a_test_that_passed_there_is_no_verdict() -> None:
+    candidate = make_side(tests=(case("test_a", FAILED), case("test_b", SKIPPED)))
+    baseline = make_side("baseline")
+    reason = "no acceptance test finished on the candidate"
+    gate = judge_gate(candidate, baseline, seconds=7.0)
+    assert gate == Gate(GateVerdict.NOT_JUDGED, reason, candidate, baseline, seconds=7.0)
+
+
+def test_the_reason_counts_what_decided_by_area() -> None:
+    drills = (GateCase("a", FAILED), GateCase("b", FAILED))
+    tests = (case("test_a"), case("test_b", FAILED))
+    gate = judge_gate(make_side(tests=tests, drills=drills), seconds=7.0)
+    assert (gate.word, gate.reason) == (GateVerdict.FAIL, "3 findings in tests, drills")
+    assert (gate.seconds, gate.strict, gate.changes) == (7.0, False, ())
+    gate = judge_gate(make_side(tests=tests))
+    assert gate.reason == "1 finding in tests"
+    assert judge_gate(make_side()).reason == "everything passed"
+
+
+def test_what_could_not_be_judged_is_named_up_to_three() -> None:
+    tests = [case("test_ok"), *(case(f"test_{n}", FAILED, "too late") for n in range(4))]
+    gate = judge_gate(make_side(tests=tuple(tests), load=BUSY))
+    assert gate.reason == "this machine was too busy to judge 'test_0', 'test_1', 'test_2'"
+
+
+def test_packages_that_were_not_tried_are_part_of_the_reason() -> None:
+    tried = (
+        TriedPackage("jigasi", "1", TriedIn.NOWHERE, "no"),
+        TriedPackage("jibri", "1", TriedIn.NOWHERE, "no"),
+        TriedPackage("jicofo", "1", TriedIn.LAB),
+    )
+    gate = judge_gate(make_side(tried=tried))
+    assert gate.reason == "everything passed; not tried: jigasi, jibri"
+
+
+def test_the_worst_findings_come_first_and_strict_is_kept() -> None:
+    candidate = make_side(
+        tests=(case("test_a"), case("test_b", FLAKY, "no"), case("test_c", FAILED, "no")),
+        drills=(GateCase("a", FAILED, 1.0, "no"),),
+        repeated=("Again.",),
+    )
+    old = (case("test_a"), case("test_b"), case("test_c", FAILED))
+    gate = judge_gate(candidate, make_side("baseline", tests=old), strict=True)
+    severities = [each.severity for each in gate.findings]
+    assert severities == sorted(severities, key=list(Severity).index)
+    assert (gate.word, gate.strict) == (GateVerdict.FAIL, True)
+    assert gate.reason == "5 findings in drills, tests, timings"
+
+
+def test_changes_of_packages_are_known_if_both_sides_were_read() -> None:
+    new, old = {"jicofo": PackageContents("2")}, {"jicofo": PackageContents("1")}
+    gate = judge_gate(make_side(contents=new), make_side("baseline", contents=old))
+    assert gate.changes == (PackageChange("jicofo", "1", "2"),)
+    assert judge_gate(make_side(contents=new), make_side("baseline")).changes == ()
+    assert judge_gate(make_side(), make_side("baseline", contents=old)).changes == ()
+    assert judge_gate(make_side(contents=new)).changes == ()
+
+
+def test_runs_that_were_repeated_are_told_of_both_sides() -> None:
+    new = make_side(repeated=("First.\nmore\nmore", "Second."))
+    old = make_side("baseline", repeated=("Third.",))
+    again = "came up when tried again"
+    assert only(judge_gate(new, old), "timings") == [
+        GateFinding("timings", "up", Severity.ATTENTION, f"{who}: {again}: {what}")
+        for who, what in (
+            ("candidate", "First."), ("candidate", "Second."), ("baseline", "Third."),
+        )
+    ]  # fmt: skip
+    assert only(judge_gate(new), "timings") == []
+
+
+@pytest.mark.parametrize(("new", "old", "told"), [(3, 3, 0), (2, 3, 1), (3, 2, 1)])
+def test_too_few_runs_on_a_side_are_told(new: int, old: int, told: int) -> None:
+    gate = judge_gate(make_side(ups=UPS[:new]), make_side("baseline", ups=UPS[:old]))
+    text = "not judged: noise can be told only from 3 runs a side on ('--runs')"
+    assert only(gate, "timings") == [GateFinding("timings", "all", Severity.INFO, text)] * told
+
+
+def test_what_is_faster_is_for_information() -> None:
+    gate = judge_gate(make_side(), make_side("baseline", ups=slower(UPS, 4)))
+    text = "faster: 5.2 s (5.0-5.4) against 9.2 s (9.0-9.4)"
+    assert only(gate, "timings") == [GateFinding("timings", "ready", Severity.INFO, text)]
+    assert gate.word is GateVerdict.PASS
+
+
+def test_pairs_that_count_are_counted_where_a_figure_is_not_clear() -> None:
+    def with_load(ups: tuple[Up, ...], *lost: float) -> tuple[Up, ...]:
+        pairs = zip(ups, lost, strict=True)
+        return tuple(replace(up, load=Load(20.0, 2, share)) for up, share in pairs)
+
+    new = with_load(slower(UPS, 4), 0.1, 0.1, 0.9)
+    gate = judge_gate(make_side(ups=new), make_side("baseline", ups=with_load(UPS, 0.1, 0.1, 0.1)))
+    (finding,) = only(gate, "timings")
+    assert finding == GateFinding(
+        "timings", "ready", Severity.UNDECIDED,
+        "could not judge: 9.2 s (9.0-9.4) against 5.2 s (5.0-5.4);"
+        " 2 of 3 pairs count, but they vary too much",
+    )  # fmt: skip
+
+
+def test_slow_machines_on_either_side_are_patient() -> None:
+    ups = slower(UPS, 4)
+    for new, old in ((5.0, 1.0), (1.0, 5.0)):
+        gate = judge_gate(
+            make_side(ups=ups, patience=new), make_side("baseline", patience=old)
+        )  # fmt: skip
+        assert only(gate, "timings") == []
+    assert compare_sides(make_side(ups=ups), make_side("baseline"))[-1].verdict == "slower"
+
+
+def judged(text: str) -> Difference:
+    return Difference(text, judged=True)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "told"),
+    [
+        (("a",), ("a",), []),
+        (("a", "b"), ("a",), [("b", "not there with the baseline")]),
+        (("a",), ("a", "c", "b"), [("b", "was there with the baseline, is now gone"),
+                                   ("c", "was there with the baseline, is now gone")]),
+        (None, ("a",), []),
+        (("a",), None, []),
+    ],
+    ids=["same", "new", "gone", "not looked at", "not known"],
+)  # fmt: skip
+def test_changes_in_what_packages_write(
+    new: tuple[str, ...] | None, old: tuple[str, ...] | None, told: list[tuple[str, str]]
+) -> None:
+    def of(texts: tuple[str, ...] | None) -> tuple[Difference, ...] | None:
+        return None if texts is None else tuple(map(judged, texts))
+
+    gate = judge_gate(make_side(drift=of(new)), make_side("baseline", drift=of(old)))
+    assert only(gate, "drift") == [
+        GateFinding("drift", subject, Severity.ATTENTION, text) for subject, text in told
+    ]
+
+
+def test_what_nobody_has_explained_is_told_if_the_baseline_was_not_looked_at() -> None:
+    drift = (judged("a"), Difference("b", judged=False))
+    text = "nobody has explained it yet"
+    for baseline in (None, make_side("baseline", drift=None)):
+        gate = judge_gate(make_side(drift=drift), baseline)
+        assert only(gate, "drift") == [GateFinding("drift", "b", Severity.ATTENTION, text)]
+
+
+def test_without_a_baseline_only_errors_that_nobody_has_judged_are_told() -> None:
+    error = replace(template("boom <n>", level="error"), origin="A.b")
+    logs = (error, replace(error, reason="known"), template("warning"))
+    for baseline in (None, make_side("baseline", logs=None)):
+        gate = judge_gate(make_side(logs=logs), baseline)
+        assert only(gate, "logs") == [
+            GateFinding("logs", "jicofo A.b", Severity.INFO, "error, 3x: boom 7")
+        ]
+
+
+def test_new_lines_say_what_may_explain_them() -> None:
+    line = replace(template("boom <n>"), origin="A.b")
+    for new, severity, text in (
+        (line, Severity.ATTENTION, "new warning, 3x: boom 7"),
+        (
+            replace(line, load=True),
+            Severity.INFO,
+            "new warning, 3x: boom 7; a busy machine may explain it",
+        ),
+        (replace(line, reason="why"), Severity.INFO, "new warning, 3x: boom 7; known: why"),
+        (
+            replace(line, reason="why", load=True),
+            Severity.INFO,
+            "new warning, 3x: boom 7; known: why",
+        ),
+    ):
+        gate = judge_gate(make_side(logs=(new,)), make_side("baseline"))
+        assert only(gate, "logs") == [GateFinding("logs", "jicofo A.b", severity, text)]
+
+
+def test_many_more_lines_of_a_kind_are_told() -> None:
+    line = template("boom <n>", level="error")
+    gate = judge_gate(
+        make_side(logs=(replace(line, count=300),)), make_side("baseline", logs=(line,))
+    )
+    text = "error, 300x against 3x with the baseline: boom 7"
+    assert only(gate, "logs") == [GateFinding("logs", "jicofo", Severity.ATTENTION, text)]
+
+
+def test_what_was_not_tried_of_either_side_is_no_finding() -> None:
+    nothing = make_side(drills=None, drift=None, logs=None)
+    assert judge_gate(nothing).findings == ()
+    assert judge_gate(nothing, make_side("baseline", drills=None)).findings == ()
+    assert judge_gate(make_side(drift=()), replace(nothing, label="baseline")).findings == ()
+
+
+def test_the_contract_is_a_matter_of_attention_even_on_a_busy_machine() -> None:
+    contract = (GateCase("jicofo: a", FAILED, 0.1, "no answer within 3 s"),)
+    gate = judge_gate(make_side(contract=contract, load=BUSY))
+    assert only(gate, "contract") == [
+        GateFinding(
+            "contract", "jicofo: a", Severity.ATTENTION,
+            "failed while others used 50% of the processors: no answer within 3 s",
+        )
+    ]  # fmt: skip

@@ -14,14 +14,23 @@ from labctl.core.errors import LabError, UsageError
 from labctl.core.progress import silent
 from labctl.gate import e2e as module
 from labctl.gate.compare import judge_gate
-from labctl.gate.e2e import run_e2e
+from labctl.gate.e2e import case_of, judge_e2e, run_e2e
 from labctl.gate.exam import examine_end_to_end
 from labctl.gate.job import Found, SideJob
 from labctl.gate.junit import render_junit
-from labctl.gate.model import Gate, GateCase, GateVerdict, Severity
+from labctl.gate.measures import Load
+from labctl.gate.model import (
+    CaseOutcome,
+    Gate,
+    GateCase,
+    GateFinding,
+    GateVerdict,
+    Severity,
+)
 from labctl.gate.page import render_page
 from labctl.gate.report import render_text
 from labctl.gate.run import GatePlan, plan_sides
+from labctl.report.e2e import AttemptRecord, SpecOutcome, SpecRecord
 from labctl.topology.lab import Lab
 from labctl.topology.spec import Spec
 from tests.e2e.make import write_checkout
@@ -48,6 +57,16 @@ def test_specs_are_cases(checkout: Path, lab: Lab, wdio: FakeWdio, tmp_path: Pat
     assert cases[2].message == "ui/chatPanel: works: no"
     names = {path.name for path in (tmp_path / "candidate").iterdir()}
     assert names == {"e2e", "e2e.json", "e2e.xml", "e2e.html"}
+
+
+def test_a_report_may_be_anywhere_and_written_again(
+    checkout: Path, lab: Lab, wdio: FakeWdio, tmp_path: Path
+) -> None:
+    folder = tmp_path / "deep" / "candidate"
+    first = run_e2e(lab, checkout, folder=folder, progress=silent)
+    again = run_e2e(lab, checkout, folder=folder, progress=silent)
+    assert [case.outcome for case in first] == [case.outcome for case in again]
+    assert (folder / "e2e.json").is_file()
 
 
 def job_of(folder: Path, suite: Path | None) -> SideJob:
@@ -160,3 +179,31 @@ def test_what_is_missing_is_told_before_anything_is_built(
     error = run(str(tmp_path))
     assert isinstance(error, LabError)
     assert error.hint == f"Run: cd {tmp_path} && npm ci"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "case"),
+    [
+        (SpecOutcome.PASSED, PASSED),
+        (SpecOutcome.FAILED, FAILED),
+        (SpecOutcome.FLAKY, FLAKY),
+        (SpecOutcome.SKIPPED, SKIPPED),
+        (SpecOutcome.NOT_RUN, SKIPPED),
+    ],
+)
+def test_a_spec_as_the_gate_counts_it(outcome: SpecOutcome, case: CaseOutcome) -> None:
+    attempt = AttemptRecord(100.0, 109.5, problem="no button")
+    spec = SpecRecord("ui/chat", outcome, attempts=(attempt,))
+    assert case_of(spec) == GateCase("ui/chat", case, 9.5, "no button")
+
+
+def test_findings_on_specs_are_of_their_area() -> None:
+    side = make_side(e2e=BROKEN, not_tried={"e2e": "it broke off"}, load=Load(20.0, 2, 0.9))
+    late = replace(BROKEN[1], message="no button within 3 s")
+    assert list(judge_e2e(side, make_side("baseline", e2e=SPECS))) == [
+        GateFinding("e2e", "suite", Severity.UNDECIDED, "could not be run: it broke off"),
+        GateFinding("e2e", "ui/chat", Severity.FAIL, "no button"),
+    ]
+    (found,) = judge_e2e(make_side(e2e=(late,), load=Load(20.0, 2, 0.9)), make_side("baseline"))
+    assert found.severity is Severity.UNDECIDED
+    assert list(judge_e2e(make_side(), make_side("baseline"))) == []

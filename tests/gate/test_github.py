@@ -11,12 +11,22 @@ from pathlib import Path
 import pytest
 
 from labctl.cli.ci import tell_ci
+from labctl.gate import github
 from labctl.gate.compare import judge_gate
 from labctl.gate.contents import PackageChange, PathChanges
 from labctl.gate.github import MOST_SUMMARY_BYTES, render_annotations, render_summary
-from labctl.gate.model import CaseOutcome, GateCase, LogTemplate
+from labctl.gate.measures import Up
+from labctl.gate.model import (
+    CaseOutcome,
+    Gate,
+    GateCase,
+    GateFinding,
+    GateVerdict,
+    LogTemplate,
+    Severity,
+)
 from labctl.gate.packagetext import change_text
-from tests.gate.sides import FAILED, case, finding_storm, make_side
+from tests.gate.sides import FAILED, UPS, case, finding_storm, make_side
 
 LINE = re.compile(r"::(error|warning|notice) title=([^:,]*)::(.*)")
 
@@ -125,3 +135,135 @@ def test_kinds_of_log_lines_are_shown_once() -> None:
     gate = judge_gate(make_side(logs=kinds), make_side("baseline"))
     (line,) = (line for line in render_annotations(gate) if "logs%3A" in line)
     assert "jvb A.b0 and 4 more (5)" in line
+
+
+def findings(*severities: Severity) -> Gate:
+    found = tuple(
+        GateFinding("drills", f"drill-{n}", severity, f"text {n}")
+        for n, severity in enumerate(severities)
+    )
+    return replace(judge_gate(make_side()), findings=found)
+
+
+def test_severities_are_levels_and_the_verdict_is_the_first_of_its_level() -> None:
+    gate = findings(Severity.FAIL, Severity.UNDECIDED, Severity.ATTENTION, Severity.INFO)
+    lines = {
+        GateVerdict.PASS: "::notice title=labctl gate%3A pass::everything passed",
+        GateVerdict.FAIL: "::error title=labctl gate%3A fail::everything passed",
+        GateVerdict.NOT_JUDGED: "::warning title=labctl gate%3A could not judge::everything passed",
+    }
+    expected = [
+        "::error title=drills%3A drill-0::text 0",
+        "::warning title=drills%3A drill-1::text 1",
+        "::warning title=drills%3A drill-2::text 2",
+        "::notice title=drills%3A drill-3::text 3",
+    ]
+    places = {GateVerdict.PASS: 3, GateVerdict.FAIL: 0, GateVerdict.NOT_JUDGED: 1}
+    for word, line in lines.items():
+        place = places[word]
+        found = render_annotations(replace(gate, word=word))
+        assert found == [*expected[:place], line, *expected[place:]]
+
+
+def test_groups_are_counted_in_their_title() -> None:
+    found = tuple(
+        GateFinding("tests", f"x.py::test_{n}", Severity.FAIL, "no bridge") for n in range(3)
+    )
+    gate = judge_gate(make_side())
+    lines = render_annotations(replace(gate, findings=found))
+    assert lines[0] == "::error title=tests%3A test_0 and 2 more (3)::no bridge"
+    lines = render_annotations(replace(gate, findings=found[:2]))
+    assert lines[0] == "::error title=tests%3A test_0 and 1 more (2)::no bridge"
+
+
+@pytest.mark.parametrize(
+    ("count", "shown", "last"),
+    [
+        (9, 9, "::warning title=drills%3A drill-8::text 8"),
+        (10, 10, "::warning title=drills%3A drill-9::text 9"),
+        (11, 10, "::warning title=labctl gate::2 more are in the gate's report"),
+    ],
+)
+def test_ten_of_each_level(count: int, shown: int, last: str) -> None:
+    lines = render_annotations(findings(*[Severity.ATTENTION] * count))
+    warnings = [line for line in lines if line.startswith("::warning")]
+    assert (len(warnings), warnings[-1]) == (shown, last)
+
+
+def test_the_summary_has_tables_of_both_sides_and_what_was_found() -> None:
+    found = (
+        GateFinding("tests", "x.py::test_0", Severity.FAIL, "no bridge"),
+        GateFinding("tests", "x.py::test_1", Severity.FAIL, "no bridge"),
+        GateFinding("timings", "ready", Severity.UNDECIDED, "slower"),
+        GateFinding("logs", "jicofo", Severity.ATTENTION, "new"),
+        GateFinding("timings", "all", Severity.INFO, "few runs"),
+    )
+    ups = tuple(Up({"ready": 5.0}, starts={"jicofo": (1.5,)}) for _ in range(3))
+    gate = replace(
+        judge_gate(
+            make_side(ups=ups, packages={"jicofo": "2", "nginx": "1.26"}, stand_ins=("jicofo",)),
+            make_side("baseline", ups=UPS[:3], packages={"jicofo": "1"}),
+        ),
+        findings=found,
+        changes=(PackageChange("same", "1", "1"), PackageChange("jicofo", "1", "2")),
+    )
+    sections = render_summary(gate).split("\n\n")
+    parts = sections.pop(3)
+    assert sections == [
+        "## ✅ PASS: as good as the baseline",
+        "**Stand-ins, which are not Jitsi's software:** jicofo",
+        "| | candidate | baseline |\n|---|---|---|\n"
+        "| jicofo | 2 STAND-IN | 1 |\n| nginx | 1.26 | - |",
+        "| seconds | candidate | baseline | judged |\n|---|---|---|---|\n"
+        "| ready | 5.0 (5.0-5.0, 3 runs) | 5.2 (5.0-5.4, 3 runs) | same |\n"
+        "| start of jicofo | 1.5 (1.5-1.5, 3 runs) | - | not judged |",
+        "### What decided",
+        "- **tests: test&#95;0 and 1 more** (2): no bridge",
+        "### Could not be judged on this machine",
+        "- **timings: ready**: slower",
+        "### To look at",
+        "- **logs: jicofo**: new",
+        "### To know",
+        "- **timings: all**: few runs",
+        "### What changed in the packages",
+        "- jicofo: only the version\n",
+    ]
+    assert parts.splitlines()[:3] == [
+        "| | candidate | baseline |",
+        "|---|---|---|",
+        "| tests | 2 passed, 1 skipped | 2 passed, 1 skipped |",
+    ]
+
+
+def test_the_summary_of_one_side_leaves_out_what_there_is_not() -> None:
+    text = render_summary(judge_gate(make_side(ups=())))
+    assert text.startswith("## ✅ PASS: everything passed\n\n| | candidate |\n|---|---|\n| jicofo")
+    assert "Stand-ins" not in text and "###" not in text and "| seconds" not in text
+    marks = {GateVerdict.FAIL: "## ❌ FAIL: ", GateVerdict.NOT_JUDGED: "## ⚠️ COULD NOT JUDGE: "}
+    for word, mark in marks.items():
+        assert render_summary(replace(judge_gate(make_side()), word=word)).startswith(mark)
+
+
+def test_whole_sections_are_left_out_where_the_summary_would_be_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = findings(Severity.FAIL)
+    whole = render_summary(gate)
+    sections = whole.split("\n\n### ")[0]
+    # The bytes of text count: a mark such as ✅ has several.
+    monkeypatch.setattr(github, "MOST_SUMMARY_BYTES", len(whole.encode()))
+    assert render_summary(gate) == whole
+    monkeypatch.setattr(github, "MOST_SUMMARY_BYTES", len(whole.encode()) - 4)
+    assert render_summary(gate) == f"{sections}\n\nThe rest is in the gate's report.\n"
+
+
+def test_changes_of_every_kind_in_a_line() -> None:
+    change = PackageChange(
+        "jicofo", "1", "2", ("Depends: + x", "Depends: - y", "Breaks: + z"),
+        PathChanges((), ("c",), ("d", "e")), PathChanges(("a",), (), ()),
+        {"postinst": "...", "prerm": "..."},
+    )  # fmt: skip
+    assert change_text(change) == (
+        "jicofo: files -1 ~2, conffiles +1, dependencies +2 -1, scripts postinst, prerm"
+    )
+    assert change_text(PackageChange("x", None, "1")) == "x: only in the candidate"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,10 +12,19 @@ from junitparser import Failure, JUnitXml, Skipped
 from lxml import etree
 
 from labctl.core.errors import LabError
+from labctl.gate import junit
 from labctl.gate.compare import judge_gate
-from labctl.gate.junit import MOST_BYTES, parse_junit, render_junit
-from labctl.gate.model import CaseOutcome, Difference, Gate, Trouble
-from tests.gate.sides import FAILED, SKIPPED, case, finding_storm, make_side
+from labctl.gate.junit import MOST_BYTES, load_junit, parse_junit, render_junit
+from labctl.gate.model import (
+    CaseOutcome,
+    Difference,
+    Gate,
+    GateCase,
+    GateVerdict,
+    Side,
+    Trouble,
+)
+from tests.gate.sides import FAILED, PASSED, SKIPPED, case, finding_storm, make_side
 
 RECORDED = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="pytest" errors="1" failures="1" skipped="2" tests="5" time="61.9">
@@ -204,3 +214,155 @@ def test_a_report_is_never_larger_than_gitlab_reads() -> None:
     assert len(text.encode()) <= MOST_BYTES
     assert "cut; gate.json has all of it" in text
     assert text.count("<failure") == 1501
+
+
+def report_of(*cases: str) -> str:
+    return f"<testsuites><testsuite>{''.join(cases)}</testsuite></testsuites>"
+
+
+@pytest.mark.parametrize(
+    ("case", "found"),
+    [
+        ('<testcase classname="a.b" name="c" time="1.5"/>', GateCase("a/b.py::c", PASSED, 1.5)),
+        ('<testcase classname="a.b" name="c"/>', GateCase("a/b.py::c", PASSED, 0.0)),
+        ("<testcase/>", GateCase(".py::", PASSED, 0.0)),
+        (
+            '<testcase classname="a" name="c" time="2"><failure message="no">trace</failure>'
+            "</testcase>",
+            GateCase("a.py::c", FAILED, 2.0, "no"),
+        ),
+        (
+            '<testcase classname="a" name="c"><error> trace\nmore </error></testcase>',
+            GateCase("a.py::c", FAILED, 0.0, "trace\nmore"),
+        ),
+        (
+            '<testcase classname="a" name="c" time="2"><failure/></testcase>',
+            GateCase("a.py::c", FAILED, 2.0, ""),
+        ),
+        (
+            '<testcase classname="a" name="c" time="3">'
+            '<skipped type="pytest.xfail" message="weak"/></testcase>',
+            GateCase("a.py::c", PASSED, 3.0, "weak"),
+        ),
+        (
+            '<testcase classname="a" name="c" time="3">'
+            '<failure type="pytest.xfail" message="weak"/></testcase>',
+            GateCase("a.py::c", FAILED, 3.0, "weak"),
+        ),
+    ],
+    ids=["passed", "no time", "no name", "failed", "error", "silent", "expected", "failure"],
+)
+def test_a_case_as_pytest_writes_it(case: str, found: GateCase) -> None:
+    assert parse_junit(report_of(case)) == [found]
+
+
+@pytest.mark.parametrize("failed_first", [True, False])
+def test_of_two_results_of_a_test_the_failure_counts(failed_first: bool) -> None:
+    cases = [
+        '<testcase classname="a" name="c"><failure message="no"/></testcase>',
+        '<testcase classname="a" name="c"/>',
+        '<testcase classname="a" name="d"/>',
+    ]
+    ordered = cases if failed_first else [cases[1], cases[0], cases[2]]
+    found = parse_junit(report_of(*ordered))
+    assert [(it.name, it.outcome) for it in found] == [("a.py::c", FAILED), ("a.py::d", PASSED)]
+
+
+def test_pytest_may_not_have_come_so_far(tmp_path: Path) -> None:
+    assert load_junit(tmp_path / "tests.xml") == []
+    (tmp_path / "tests.xml").write_text(RECORDED)
+    assert len(load_junit(tmp_path / "tests.xml")) == 5
+
+
+def small_gate() -> Gate:
+    tests = (
+        GateCase("acceptance/test_x.py::test_a", PASSED, 0.25),
+        GateCase("acceptance/test_x.py::test_b", FAILED, 1.0, "nobody came\nback"),
+        GateCase("acceptance/test_x.py::test_c", SKIPPED, 0.0, "no relays"),
+    )
+    gate = judge_gate(make_side(tests=tests, drills=None, logs=(), drift=()))
+    return replace(gate, seconds=12.5)
+
+
+def test_the_attributes_that_ci_shows() -> None:
+    root = ElementTree.fromstring(render_junit(small_gate()))
+    assert root.attrib == {
+        "name": "labctl gate", "tests": "4", "failures": "2", "errors": "0", "time": "12.500",
+    }  # fmt: skip
+    suite = root[1]
+    assert suite.attrib == {
+        "name": "gate.tests", "tests": "3", "failures": "1", "skipped": "1", "errors": "0",
+        "time": "1.250",
+    }  # fmt: skip
+    first, second, third = suite
+    names = [("test_a", "0.250"), ("test_b", "1.000"), ("test_c", "0.000")]
+    assert [each.attrib for each in suite] == [
+        {"classname": "gate.tests.test_x", "name": name, "time": time} for name, time in names
+    ]
+    assert list(first) == []
+    assert [(it.tag, it.attrib) for it in second] == [
+        ("failure", {"message": "nobody came", "type": "test_x"})
+    ]
+    assert second[0].text == "nobody came\n\nnobody came\nback"
+    assert [(it.tag, it.attrib, it.text) for it in third] == [
+        ("skipped", {"message": "no relays", "type": "test_x"}, "no relays")
+    ]
+
+
+def test_it_is_a_whole_document_that_people_can_read() -> None:
+    text = render_junit(small_gate())
+    assert text.startswith("<?xml version='1.0' encoding=") and text.endswith("</testsuites>\n")
+    assert '\n    <testcase classname="gate.tests.test_x"' in text
+
+
+def test_a_case_that_passed_says_what_there_is_to_say_elsewhere() -> None:
+    tests = (case("test_a"), GateCase("acceptance/test_x.py::test_b", PASSED, 0.0, "by \x07 luck"))
+    root = ElementTree.fromstring(render_junit(judge_gate(make_side(tests=tests))))
+    assert [it.findtext("system-out") for it in root[1]] == [None, "by  luck"]
+
+
+def test_a_failure_names_its_file_beside_its_message(tmp_path: Path) -> None:
+    (tmp_path / "candidate").mkdir()
+    (tmp_path / "candidate" / "tests.log").write_text("words")
+    root = ElementTree.fromstring(render_junit(small_gate(), folder=tmp_path))
+    log = tmp_path / "candidate" / "tests.log"
+    assert [it.findtext("system-out") for it in root[1]] == [
+        None,
+        f"[[ATTACHMENT|{log}]]",
+        f"[[ATTACHMENT|{log}]]",
+    ]
+
+
+def bodies(text: str) -> list[str | None]:
+    return [it.text for it in ElementTree.fromstring(text)[1].iter("failure")]
+
+
+def test_long_bodies_are_cut_and_say_so() -> None:
+    def of(length: int) -> Gate:
+        side = Side("candidate", "x", tests=(case("test_a", FAILED, "x" * length),))
+        return Gate(GateVerdict.PASS, "r", side)
+
+    assert bodies(render_junit(of(20_000))) == ["x" * 20_000]
+    assert bodies(render_junit(of(20_001))) == ["x" * 20_000 + "\n... cut; gate.json has all of it"]
+
+
+def test_a_report_that_is_too_large_has_shorter_bodies_and_then_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tests = (case("test_a", FAILED, "x" * 5000), case("test_b", FAILED, "y" * 500))
+    gate = Gate(GateVerdict.PASS, "r", Side("candidate", "x", tests=tests))
+    cut = "\n... cut; gate.json has all of it"
+    sizes = []
+    for lengths in ((5000, 500), (1000, 500), (0, 0)):
+        text = render_junit(gate)
+        sizes.append(len(text.encode()))
+        expected = [
+            letter * length + (cut if length < whole else "")
+            for letter, length, whole in zip("xy", lengths, (5000, 500), strict=True)
+        ]
+        assert bodies(text) == expected
+        # As large as it is allowed to be.
+        monkeypatch.setattr(junit, "MOST_BYTES", sizes[-1])
+        assert render_junit(gate) == text
+        monkeypatch.setattr(junit, "MOST_BYTES", sizes[-1] - 1)
+    assert len(render_junit(gate).encode()) == sizes[-1]

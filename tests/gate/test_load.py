@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from labctl.gate import load as module
 from labctl.gate.load import Sample, measure_load, parse_pressure, parse_stat, take_sample
+from labctl.gate.measures import Load
 from labctl.gate.usage import Usage, parse_starts, parse_usage, sum_units
 
 STAT = "cpu  354596 124052 120211 41116 1403 0 3664 5088 900 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
@@ -71,3 +76,109 @@ def test_starts() -> None:
         ("jicofo", 2.65, 3.12),
         ("jicofo", 2.7, None),
     ]
+
+
+@pytest.fixture
+def proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the kernel says of itself, to be changed by a test."""
+    (tmp_path / "stat").write_text(STAT)
+    (tmp_path / "loadavg").write_text("3.25 2.50 1.75 2/345 6789\n")
+    for name in ("stat", "loadavg", "pressure"):
+        monkeypatch.setattr(module, name.upper(), tmp_path / name)
+    monkeypatch.setattr("os.sysconf", {"SC_CLK_TCK": 100}.__getitem__)
+    return tmp_path
+
+
+def test_a_sample_is_what_the_kernel_says_at_one_instant(proc: Path) -> None:
+    began = time.monotonic()
+    found = take_sample()
+    assert began <= found.at <= time.monotonic()
+    assert (found.busy, found.steal, found.loadavg) == (6025.23, 50.88, 3.25)
+    assert found.pressure is None
+    (proc / "pressure").write_text(PRESSURE)
+    assert take_sample().pressure == 2666.97295
+
+
+def test_own_time_is_that_of_this_process_and_its_children() -> None:
+    found = take_sample().own
+    assert found == pytest.approx(sum(os.times()[:4]), abs=0.1)
+
+
+def test_pressure_that_is_not_of_some_tasks_does_not_count() -> None:
+    assert parse_pressure("full avg10=0.00 total=7\n") is None
+    assert parse_pressure(f"full avg10=0.00 total=7\n{PRESSURE}") == 2666.97295
+
+
+def test_all_processors_of_this_machine_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    after = replace(BEFORE, at=110.0, busy=70.0)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    found = measure_load(BEFORE, after, nodes=[0.0])
+    assert (found.processors, found.others) == (8, pytest.approx(20 / 80))
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert measure_load(BEFORE, after, nodes=[0.0]).processors == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "nodes", "others", "steal", "pressure"),
+    [
+        (Sample(110.0, 999.0, 99.0, 5.0, 3.0, 99.0), [0.0], 1.0, 1.0, 1.0),
+        (Sample(110.0, 40.0, 0.5, 5.0, 3.0, 10.0), [0.0], 0.0, 0.0, 0.0),
+        (Sample(110.0, 60.0, 3.0, 7.0, 3.0, 15.0), [2.0, 1.0], 0.25, 0.1, 0.5),
+        (Sample(110.0, 60.0, 3.0, 7.0, 3.0, None), [2.0, 1.0], 0.25, 0.1, None),
+        (Sample(100.0, 50.0, 1.0, 5.0, 3.0, 10.0), [0.0], 0.0, 0.0, 0.0),
+    ],
+    ids=["all", "nothing", "some", "no pressure", "no time"],
+)
+def test_shares_are_between_nothing_and_all(
+    after: Sample, nodes: list[float], others: float, steal: float, pressure: float | None
+) -> None:
+    found = measure_load(BEFORE, after, nodes=nodes, processors=2)
+    assert (found.others, found.steal) == pytest.approx((others, steal))
+    assert found.pressure == (pressure if pressure is None else pytest.approx(pressure))
+    assert (found.loadavg, found.measured) == (3.0, True)
+
+
+def test_no_time_at_all_is_a_millisecond() -> None:
+    assert measure_load(BEFORE, BEFORE, nodes=[0.0], processors=2).seconds == 0.001
+    later = replace(BEFORE, at=BEFORE.at + 0.5)
+    assert measure_load(BEFORE, later, nodes=[0.0], processors=2).seconds == 0.5
+
+
+def test_a_load_average_is_no_more_than_all_processors() -> None:
+    busy = replace(BEFORE, loadavg=9.0)
+    assert measure_load(busy, replace(BEFORE, at=110.0), nodes=(), processors=2).others == 1.0
+    without = replace(BEFORE, pressure=None)
+    assert measure_load(without, BEFORE, nodes=(), processors=2).pressure is None
+
+
+@pytest.mark.parametrize(
+    "line", ["node", "node 1 2", "unit a", "unit a 1 2", "nodes 1", "units a 1", ""]
+)
+def test_other_words_of_a_node_are_left_out(line: str) -> None:
+    assert parse_usage(f"{line}\nnode 1.5\nunit a.service 0.5\n{line}\n") == Usage(
+        1.5, {"a.service": 0.5}
+    )
+
+
+@pytest.mark.parametrize("line", ["start", "start jicofo", "started jicofo 1 2", ""])
+def test_other_words_of_a_start_are_left_out(line: str) -> None:
+    (found,) = parse_starts([line, "start jicofo 2650 3.1 more", line])
+    assert (found.name, found.seconds, found.cpu) == ("jicofo", 2.65, 3.1)
+
+
+def test_kinds_of_units_on_several_nodes_begin_at_nothing() -> None:
+    usages = {"a": Usage(None, {"x.service": 1.0}), "b": Usage(None, {"x.service": 2.0})}
+    assert sum_units(usages) == {"x": 3.0}
+    assert sum_units({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("others", "steal", "lost", "disturbed"),
+    [(0.2, 0.05, 0.25, False), (0.2, 0.06, 0.26, True), (0.9, 0.5, 1.0, True)],
+)
+def test_what_the_lab_could_not_have(
+    others: float, steal: float, lost: float, disturbed: bool
+) -> None:
+    load = Load(20.0, 2, others, steal)
+    assert load.lost == pytest.approx(lost)
+    assert load.disturbed is disturbed

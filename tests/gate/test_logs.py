@@ -8,17 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from labctl.drills.knownlines import KnownLine
+from labctl.gate import logs
 from labctl.gate.logs import (
     count_templates,
     cut_sample,
     kind_of,
+    level_of,
     more_templates,
     new_templates,
     parse_logs,
-    template_of,
 )
 from labctl.gate.model import LogTemplate
 from labctl.report.lines import LogLine
+from tests.gate.sides import template
 
 FIRST = """\
 === labctl: clock 1795270541.1 +0000 asked 1795270541.1
@@ -59,6 +62,10 @@ def test_new_error_is_found() -> None:
     more = FIRST.replace("INFO: [26] fine", "SEVERE: [26] NullPointerException")
     (found,) = new_templates(parse_logs({"jms": more}), parse_logs({"jms": FIRST}))
     assert (found.level, found.sample) == ("error", "[26] NullPointerException")
+
+
+def template_of(text: str, *, source: str = "") -> str:
+    return str(kind_of(text, source=source))
 
 
 @pytest.mark.parametrize(
@@ -294,3 +301,178 @@ def test_example_is_cut_to_what_a_person_reads() -> None:
     assert cut_sample(sample) == "A.b#12: Took 7 ms: <iq ...>"
     assert cut_sample("[1] A.b#1: a < b, c > d") == "A.b#1: a < b, c > d"
     assert len(cut_sample("x" * 2000)) == 140
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "level"),
+    [
+        ("systemd", "x.service: Main process exited, code=exited, status=1/FAILURE", "error"),
+        ("systemd", "x.service: Main process exited, code=killed, status=9/KILL", "error"),
+        ("systemd", "x.service: Failed with result 'exit-code'.", "error"),
+        ("systemd", "x.service: Main process exited, code=exited, status=0/SUCCESS", "info"),
+        ("systemd", "Started x.service.", "info"),
+        ("jicofo", "x.service: Failed with result 'exit-code'.", "info"),
+    ],
+)
+def test_systemd_tells_of_failures_at_no_level_of_its_own(
+    source: str, text: str, level: str
+) -> None:
+    assert level_of(LogLine(0.0, True, "jms", source, "info", text)) == level
+
+
+def lines(*texts: str, source: str = "jicofo", level: str = "warning") -> list[LogLine]:
+    return [LogLine(float(n), True, "jms", source, level, text) for n, text in enumerate(texts)]
+
+
+def test_kinds_are_apart_by_source_and_level_and_the_most_frequent_comes_first() -> None:
+    found = count_templates(
+        [
+            *lines("[1] A.b#1: words 1\nx.YException: z", source="jvb"),
+            *lines("[1] A.b#1: words 2", "[1] A.b#1: words 3", level="error"),
+            *lines("[1] A.b#1: words 4", "[1] A.b#1: words 5", "[1] A.b#1: words 6"),
+            *lines("[1] A.b#1: fine", level="info"),
+        ]
+    )
+    assert found == (
+        LogTemplate("jicofo", "warning", "A.b: words <n>", 3, "[1] A.b#1: words 4", "A.b"),
+        LogTemplate("jicofo", "error", "A.b: words <n>", 2, "[1] A.b#1: words 2", "A.b"),
+        LogTemplate(
+            "jvb", "warning", "A.b: words <n> (YException)", 1, "[1] A.b#1: words 1", "A.b"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "program"),
+    [("prosody-v1", "prosody"), ("prosody-v12", "prosody"), ("jvb2", "jvb"), ("nginx", "nginx")],
+)
+def test_programs_that_are_there_several_times_are_one_source(source: str, program: str) -> None:
+    (found,) = count_templates(lines("words", source=source))
+    assert found.source == program
+
+
+def test_known_lines_are_one_kind_with_the_worst_of_their_levels() -> None:
+    text = "[71] [confId=1a epId=2b] A.webSocketError#394: Colibri websocket error: null"
+    (found,) = count_templates(
+        [
+            *lines(text, source="jvb"),
+            *lines(text, source="jvb", level="error"),
+            *lines(text, source="jvb"),
+        ]
+    )
+    assert (found.level, found.count) == ("error", 3)
+    assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "origin"),
+    [
+        ("[1] a.b.Call.lambda$join$12#3: words", "jicofo", "Call.join"),
+        ("[1] a.b.Call$Inner$3$4.run#3: words", "jicofo", "Call$Inner.run"),
+        ("[1] a.b.Call.<init>#3: words", "jicofo", "Call.<init>"),
+        ("mod_bosh55d0a8c01230: words", "prosody", "mod_bosh"),
+        ("s2sin55d0a8: words", "prosody", "s2sin"),
+        ("v3.meet.jitsi: words", "prosody-v3", "v<n>.meet.jitsi"),
+        ("A.Meet.Jitsi:Muc: words", "prosody", "A.Meet.Jitsi:Muc"),
+        ("Startup: words", "prosody", "Startup"),
+        ("a.b.v3.c:muc: words", "prosody", "a.b.v<n>.c:muc"),
+        ("words without an origin", "jicofo", ""),
+    ],
+)
+def test_who_wrote_a_line(text: str, source: str, origin: str) -> None:
+    found = kind_of(text, source=source)
+    assert found.origin == origin
+    assert found.words == ("words" if origin else text)
+
+
+def test_threads_and_context_are_no_words() -> None:
+    assert (
+        kind_of(" [12] [room=a@b id=1] It failed\n\tat a.b(C.java:1)", source="jvb").words
+        == "It failed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sent <iq id='1'> and <a/> to it", "sent <xml> to it"),
+        ("set {b=[1, 2], a={c}} done", "set <...> done"),
+        ("Bridge(jid=x, y) and (plain) here", "Bridge<...> and (plain) here"),
+        ("to focus@auth.meet.jitsi/focus, now", "to <jid>, now"),
+        ("on jvb2 and v1 of meet.example.org", "on jvb<n> and v<n> of <host>"),
+    ],
+)
+def test_what_is_inside_of_texts_is_masked(text: str, words: str) -> None:
+    assert kind_of(text, source="jicofo").words == words
+
+
+def test_an_exception_that_the_words_name_is_named_once() -> None:
+    text = "[1] A.b#1: Got a NullPointerException\njava.lang.NullPointerException: null"
+    assert kind_of(text, source="jicofo").words == "Got a NullPointerException"
+    other = "[1] A.b#1: Got it\njava.lang.NullPointerException: null"
+    assert str(kind_of(other, source="jicofo")) == ("A.b: Got it (NullPointerException)")
+
+
+def test_sets_are_printed_in_any_order() -> None:
+    one, other = (template(f"Found {words}") for words in ("[a, b] of c", "[b; a] of c"))
+    assert new_templates([other], [one]) == []
+    assert new_templates([template("Found [a, d] of c")], [one])
+    assert new_templates([replace(one, level="error")], [one])
+    assert new_templates([replace(one, source="jvb")], [one])
+
+
+def test_a_reason_counts_more_than_words_and_less_than_the_source() -> None:
+    one = replace(template("a"), reason="known")
+    assert new_templates([replace(template("b"), reason="known")], [one]) == []
+    assert new_templates([replace(one, source="jvb")], [one])
+    assert new_templates([replace(one, reason="other")], [one])
+
+
+def test_only_what_both_log_can_be_more() -> None:
+    few = replace(template("a"), count=10)
+    assert more_templates([replace(template("b"), count=500)], [few]) == []
+    assert more_templates([replace(few, count=60)], [few]) == []
+    assert len(more_templates([replace(few, count=61)], [few])) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "load"),
+    [
+        ("[1] A.b#1: It failed\nx.YException: Timeout\nmore", True),
+        ("[1] A.b#1: It failed\nx.YException: no\nCaused by: Timeout\n\tat x", False),
+    ],
+)
+def test_of_what_was_thrown_the_first_line_says_whether_load_explains_it(
+    text: str, load: bool
+) -> None:
+    (found,) = count_templates(lines(text))
+    assert found.load is load
+
+
+@pytest.mark.parametrize("load", [True, False])
+def test_of_a_known_line_it_is_known_whether_load_explains_it(
+    load: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = KnownLine("jvb", "It is late", "known", load=load)
+    monkeypatch.setattr(logs, "explain", lambda *_, **__: known)
+    (found,) = count_templates(lines("It is late", source="jvb"))
+    assert (found.reason, found.load) == ("known", load)
+
+
+def test_lines_are_read_as_their_program_writes_them() -> None:
+    (found,) = count_templates(lines("startup: Hello", source="prosody-v1"))
+    assert (found.origin, found.template) == ("startup", "startup: Hello")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("x" * 140, "x" * 140),
+        ("x" * 141, "x" * 136 + " ..."),
+        ("x" * 130 + " " * 8 + "y" * 20, "x" * 130 + " ..."),
+        ("one\ntwo", "one"),
+        ("[1] [a=b] A.b#1: got <iq id='1'>hello</iq> back", "A.b#1: got <iq ...>"),
+    ],
+)
+def test_an_example_is_one_line_of_so_many_characters(text: str, shown: str) -> None:
+    assert cut_sample(text) == shown

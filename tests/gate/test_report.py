@@ -9,10 +9,25 @@ from pathlib import Path
 
 from labctl.gate.compare import judge_gate
 from labctl.gate.contents import PackageContents
-from labctl.gate.measures import Load
-from labctl.gate.model import Gate, GateVerdict, Trouble
+from labctl.gate.measures import Load, SlopeVerdict, Up
+from labctl.gate.model import (
+    Gate,
+    GateFinding,
+    GateVerdict,
+    Severity,
+    TriedIn,
+    TriedPackage,
+    Trouble,
+)
 from labctl.gate.page import render_page
-from labctl.gate.report import render_text, version_text
+from labctl.gate.report import (
+    load_text,
+    logs_text,
+    parts_text,
+    render_text,
+    soak_text,
+    version_text,
+)
 from labctl.gate.run import GatePlan, plan_sides, save_report
 from tests.gate.sides import FAILED, UPS, case, finding_storm, make_side, slower, template
 from tests.gate.test_resources import LEVEL, series
@@ -184,3 +199,188 @@ def test_exit_statuses_are_as_documented(root: Path) -> None:
     assert {int(status): word for status, word in rows.items() if word} == {
         each.exit_code: str(each) for each in GateVerdict
     }
+
+
+def cells_of(gate: Gate) -> dict[str, tuple[str, ...]]:
+    return {row.label: row.cells for row in parts_text(gate)}
+
+
+def test_what_was_tried_has_a_row_for_each_part_and_a_cell_for_each_side() -> None:
+    logs = (
+        template("a"),
+        replace(template("b"), reason="known", load=True),
+        replace(template("c"), load=True),
+    )
+    new = make_side(logs=logs, tried=(TriedPackage("jicofo", "1", TriedIn.LAB),))
+    old = make_side(
+        "baseline", tests=None, drills=None, drift=None, logs=None,
+        not_tried={"drills": "not asked for", "logs": "no"}, ups=(), cached="2026-11-29 10:12",
+    )  # fmt: skip
+    never = "not tried: it did not come to that"
+    assert cells_of(judge_gate(new, old)) == {
+        "measured": ("now", "2026-11-29 10:12 (kept)"),
+        "tests": ("2 passed, 1 skipped", never),
+        "drills": ("1 passed", "not tried: not asked for"),
+        "contract": (never, never),
+        "packages": ("1 of 1 tried", never),
+        "upgrade": (never, never),
+        "media": ("not tried", "not tried"),
+        "drift": ("1 differences", never),
+        "warnings and errors": ("3 kinds, 1 known, 1 by load", "not tried: no"),
+        "processors lost to others": ("not measured", "not measured"),
+    }
+
+
+def test_parts_that_are_not_always_tried_have_rows_where_one_side_has_them() -> None:
+    assert "measured" not in cells_of(judge_gate(make_side()))
+    found = cells_of(judge_gate(make_side(not_tried={"e2e": "no"}), make_side("baseline")))
+    never = "not tried: it did not come to that"
+    assert found["end-to-end suite"] == ("not tried: no", never)
+    found = cells_of(judge_gate(make_side(), make_side("baseline", soak=soak(100, failed=2))))
+    assert found["leak run"] == (never, "300 calls, 2 failed, 1 grow")
+
+
+def test_a_leak_run_in_words() -> None:
+    level = soak(0)
+    assert soak_text(make_side(soak=level)) == "300 calls, nothing grows"
+    assert soak_text(make_side(not_tried={"soak": "no"})) == "not tried: no"
+    unclear = replace(level.slopes[0], verdict=SlopeVerdict.UNCLEAR)
+    many = replace(level, slopes=(unclear, unclear, *soak(100).slopes))
+    assert soak_text(make_side(soak=many)) == "300 calls, 1 grow, 2 unclear"
+
+
+def test_kinds_of_lines_in_words() -> None:
+    assert logs_text(make_side()) == "1 kinds"
+    assert logs_text(make_side(logs=())) == "0 kinds"
+    busy = replace(template("a"), load=True)
+    assert logs_text(make_side(logs=(busy, template("b")))) == "2 kinds, 1 by load"
+
+
+def test_what_others_had_of_the_processors_in_words() -> None:
+    def up(lost: float) -> Up:
+        return Up({}, load=Load(20.0, 2, lost))
+
+    ups = (up(0.4), Up({}), up(0.05), up(0.2))
+    assert load_text(make_side(ups=ups)) == "5%-40%"
+    assert load_text(make_side(ups=ups, load=Load(20.0, 2, 0.1, 0.2))) == "5%-40%, tests 30%"
+
+
+def test_sides_stand_in_columns_and_long_cells_are_cut() -> None:
+    gate = judge_gate(
+        make_side(packages={"jicofo": "2.0", "nginx": "1.26"}),
+        make_side("baseline", packages={"jicofo": "1.0"}, stand_ins=("jicofo",)),
+    )
+    lines = render_text(replace(gate, seconds=12.4), folder=Path("/r")).splitlines()
+    assert lines[:5] == [
+        "PASS: as good as the baseline (12 s).  WITH STAND-INS, which are not Jitsi's software",
+        "",
+        " " * 43 + "candidate debs:/candidates  baseline debs:/candidates",
+        f"  {'jicofo':<41}{'2.0':<28}1.0 STAND-IN",
+        f"  {'nginx':<41}{'1.26':<28}-",
+    ]
+    assert lines[-2:] == ["", "Report: /r"]
+    long = replace(gate, candidate=replace(gate.candidate, source="debs:/" + "x" * 40))
+    line = render_text(long, folder=Path("/r")).splitlines()[2]
+    assert line == " " * 43 + "candidate debs:/xxxxxxxxxx  baseline debs:/candidates"
+
+
+def test_one_side_has_all_the_room() -> None:
+    side = make_side(packages={"jicofo": "1" * 40})
+    lines = render_text(judge_gate(side), folder=Path("/r")).splitlines()
+    assert lines[3] == f"  {'jicofo':<41}{'1' * 40}"
+    assert f"  {'ready, seconds':<41}5.2 (5.0-5.4, 3 runs)" in lines
+
+
+def test_figures_of_both_sides_with_their_verdict() -> None:
+    gate = judge_gate(make_side(ups=slower(UPS, 4)), make_side("baseline"))
+    lines = render_text(gate, folder=Path("/r")).splitlines()
+    place = lines.index(
+        f"  {'ready, seconds':<41}{'9.2 (9.0-9.4, 3 runs)':<28}{'5.2 (5.0-5.4, 3 runs)':<28}slower"
+    )
+    assert lines[place + 1] == "    pair by pair: +4.0 +4.0 +4.0"
+    assert lines[place - 1].endswith("same") and lines[place - 2].endswith("not judged")
+
+
+def test_why_a_side_did_not_finish_with_what_shows_it() -> None:
+    trouble = Trouble(
+        "ready",
+        "word " * 40 + "\n  jms: nothing" * 20,
+        packages=True,
+        package="jicofo",
+        evidence=tuple(f"line {n}" for n in range(20)),
+        hint="Look " * 30 + "inside.",
+    )
+    text = render_text(judge_gate(make_side(trouble=trouble, tests=None)), folder=Path("/r"))
+    lines = text.splitlines()
+    start = lines.index("The candidate failed in phase 'ready', package 'jicofo':")
+    assert lines[start - 1] == ""
+    told = lines[start + 1 : lines.index("Report: /r") - 1]
+    assert told[0] == "  " + " ".join(["word"] * 21)
+    assert told[1].startswith("  word") and max(map(len, told)) <= 110
+    assert told.count("    jms: nothing") == 13
+    assert [line for line in told if "line" in line] == [f"  line {n}" for n in range(14)]
+    advice = told[told.index("  line 13") + 1 :]
+    assert advice[0].startswith("  Hint: Look Look") and advice[1].startswith("    Look")
+    assert len(advice[0]) > 100
+    assert " ".join(" ".join(advice).split()) == "Hint: " + "Look " * 30 + "inside."
+
+
+def test_what_is_to_be_typed_is_never_cut() -> None:
+    path = "/" + "x" * 150
+    trouble = Trouble("ready", "no", packages=True, hint=f"Look into '{path}' and try again.")
+    text = render_text(judge_gate(make_side(trouble=trouble, tests=None)), folder=Path("/r"))
+    assert f"'{path}'" in text
+
+
+def test_the_verdict_without_stand_ins_says_nothing_of_them() -> None:
+    gate = replace(judge_gate(make_side()), seconds=12.4)
+    lines = render_text(gate, folder=Path("/r")).splitlines()
+    assert lines[0] == "PASS: everything passed (12 s)."
+
+
+def test_a_machine_that_failed_could_not_try_the_side() -> None:
+    trouble = Trouble("images", "", packages=False)
+    gate = judge_gate(make_side(), make_side("baseline", trouble=trouble))
+    lines = render_text(gate, folder=Path("/r")).splitlines()
+    place = lines.index("The baseline could not be tried in phase 'images':")
+    assert lines[place + 1 :] == ["", "Report: /r"]
+    assert not any("Hint" in line for line in lines)
+
+
+def test_findings_that_decide_come_first_and_no_area_hides_another() -> None:
+    def finding(area: str, number: int, severity: Severity) -> GateFinding:
+        return GateFinding(area, f"{area}-{number}", severity, f"it is {'x' * number}")
+
+    findings = (
+        *(finding("drills", n, Severity.FAIL) for n in range(10)),
+        *(finding("media", n, Severity.ATTENTION) for n in range(5)),
+        finding("timings", 1, Severity.UNDECIDED),
+        finding("timings", 2, Severity.INFO),
+    )
+    gate = replace(judge_gate(make_side()), findings=findings)
+    lines = render_text(gate, folder=Path("/r")).splitlines()
+    start = lines.index("  FAIL  drills: drills-0: it is")
+    assert lines[start - 1] == ""
+    assert [line.partition(": it")[0] for line in lines[start:-2]] == [
+        *(f"  FAIL  drills: drills-{n}" for n in range(8)),
+        "  open  timings: timings-1",
+        "  note  timings: timings-2",
+        "  look  media: media-0",
+        "  look  media: media-1",
+        "  look  media: media-2",
+        "  ... and 4 more in gate.json",
+    ]
+
+
+def test_findings_that_say_the_same_are_counted() -> None:
+    findings = tuple(
+        GateFinding("tests", f"x.py::test_{n}", Severity.FAIL, "no bridge") for n in range(3)
+    )
+    gate = replace(judge_gate(make_side()), findings=findings)
+    text = render_text(gate, folder=Path("/r"))
+    assert "\n  FAIL  tests: test_0 and 2 more (3x): no bridge\n" in text
+    two = render_text(replace(gate, findings=findings[:2]), folder=Path("/r"))
+    assert "\n  FAIL  tests: test_0 and 1 more (2x): no bridge\n" in two
+    alone = render_text(replace(gate, findings=findings[:1]), folder=Path("/r"))
+    assert "\n  FAIL  tests: test_0: no bridge\n" in alone
+    assert "more in gate.json" not in alone

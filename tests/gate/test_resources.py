@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import subprocess
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from labctl.core.waiting import Deadline, wait_until
+from labctl.gate import resources
 from labctl.gate.compare import judge_gate
 from labctl.gate.measures import Resource, UnitUse, UseSample
 from labctl.gate.model import GateVerdict, Severity
 from labctl.gate.resources import (
+    Spread,
     ask_use,
     compare_resources,
     parse_use,
@@ -20,6 +25,7 @@ from labctl.gate.resources import (
     spread_of,
 )
 from labctl.topology.lab import Lab
+from labctl.topology.roles import units_of
 from tests.fakes.nodes import FakeNodes
 from tests.gate.sides import make_side
 
@@ -171,3 +177,143 @@ def test_it_is_part_of_a_gate_and_never_fails_it() -> None:
     assert gate.word is GateVerdict.PASS
     (finding,) = [each for each in gate.findings if each.area == "resources"]
     assert finding.text == "more: 608 MB (591-624), 202 MB (197-208) with the baseline"
+
+
+def test_each_node_is_asked_as_root_for_its_units_and_their_logs(
+    lab: Lab, nodes: FakeNodes
+) -> None:
+    # What is missing of an answer is the unit's, not the script's: its status says nothing.
+    nodes.says("*", "use nginx.service 100 1000 10 20\n", to="RssAnon", code=1)
+    ask_use(lab)
+    for node in lab.topology.nodes:
+        (ran,) = nodes.ran_on(node.name)
+        assert (ran.sudo, ran.seconds) == (True, 20)
+        units = [unit for unit in units_of(node) if unit.package]
+        names = " ".join(unit.name for unit in units)
+        assert f"systemctl show -p Id -p ControlGroup {names} |" in ran.text
+        for unit in units:
+            assert f'echo "log {unit.name} $(stat -c %s {" ".join(unit.logs)} 2>' in ran.text
+        assert "{" + "{" not in ran.text and "XX" not in ran.text
+
+
+def test_all_logs_of_a_unit_count(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other, *_ = (unit for unit in units_of(lab.topology.jms) if unit.package)
+    given = [replace(one, logs=("/a.log", "/b/*.log")), replace(other, logs=())]
+    monkeypatch.setattr(resources, "units_of", lambda _: given)
+    logs = [line for line in render_ask(lab.topology.jms).splitlines() if "echo " + '"log' in line]
+    assert [line.partition(" 2>")[0] for line in logs] == [
+        f'echo "log {one.name} $(stat -c %s /a.log /b/*.log'
+    ]
+
+
+def test_units_of_a_kind_on_one_node_are_added_up(lab: Lab, nodes: FakeNodes) -> None:
+    nodes.says("*", "", to="RssAnon")
+    nodes.says(
+        "visitors1",
+        "use prosody-v@1.service 100 1000 10 20\nuse prosody-v@2.service 7 500 3 4\n"
+        "log prosody-v@1.service 50\nlog prosody-v@2.service 5\n",
+        to="RssAnon",
+    )
+    assert ask_use(lab) == {"prosody-v": UnitUse(107, 1.5, 13, 24, 55)}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["use nginx 1 2 3", "use nginx 1 2 3 4 5", "log nginx", "log nginx 1 2", "words", ""],
+)
+def test_lines_that_are_not_answers_are_left_out(line: str) -> None:
+    found = parse_use(f"{line}\nuse jicofo.service 1 2000 3 4\n{line}\nlog jicofo.service 5\n")
+    assert found == {"jicofo.service": UnitUse(1, 2.0, 3, 4, 5)}
+
+
+def test_a_lab_is_sampled_until_the_end(lab: Lab, nodes: FakeNodes) -> None:
+    nodes.says("*", "use nginx.service 100 1000 10 20\n", to="RssAnon")
+    with sampled(lab, interval=0.0) as samples:
+        assert wait_until(lambda: len(samples) >= 3, deadline=Deadline.after(20), interval=0.01)
+    count = len(samples)
+    times = [each.at for each in samples]
+    assert 0 <= times[0] < times[1] < times[2]
+    assert times == [round(at, 2) for at in times]
+    assert times[1] - times[0] >= 0.19
+    assert not [it for it in threading.enumerate() if it.name == "resources"]
+    assert len(samples) == count
+
+
+def of_bridge(use: Sequence[tuple[float, UnitUse]]) -> list[UseSample]:
+    return [UseSample(at, {"jvb": each}) for at, each in use]
+
+
+def test_the_spread_is_eight_tenths_of_the_samples() -> None:
+    uses = [(float(n), UnitUse(0, 0.0, n, 0, 0)) for n in range(11)]
+    assert spread_of(of_bridge(uses), "jvb", Resource.THREADS) == Spread(5, 1, 9)
+    assert spread_of(of_bridge(uses[:6]), "jvb", Resource.THREADS) == Spread(2.5, 0.5, 4.5)
+    assert spread_of(of_bridge(uses[:5]), "jvb", Resource.THREADS) is None
+
+
+@pytest.mark.parametrize("seconds", [1.0, 10.0])
+def test_what_only_grows_is_counted_whole_however_long_it_took(seconds: float) -> None:
+    grown = [(seconds * n, UnitUse(0, float(n * n), 0, 0, 0)) for n in range(6)]
+    assert spread_of(of_bridge(grown), "jvb", Resource.CPU) == Spread(25.0, 25.0, 25.0)
+    assert spread_of(of_bridge(grown[:5]), "jvb", Resource.CPU) is None
+
+
+def even(unit: str, **each: float) -> list[UseSample]:
+    """Samples in which everything is as usual: CPU and logs are what is used from first to last."""
+    return [
+        UseSample(
+            10.0 * n,
+            {
+                unit: UnitUse(
+                    int(each.get("memory", 0) * MB),
+                    n * each.get("cpu", 0) / 7,
+                    int(each.get("threads", 0)),
+                    int(each.get("descriptors", 0)),
+                    int(n * each.get("log", 0) * 1024 / 7),
+                )
+            },
+        )
+        for n in range(8)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("resource", "old", "least"),
+    [
+        ("memory", 40, 72),
+        ("memory", 400, 500),
+        ("threads", 8, 18),
+        ("threads", 80, 100),
+        ("descriptors", 40, 60),
+        ("descriptors", 200, 250),
+        ("cpu", 6, 12),
+        ("cpu", 48, 75),
+        ("log", 60, 124),
+        ("log", 384, 600),
+    ],
+)
+def test_more_is_by_a_share_and_by_an_amount(resource: str, old: float, least: float) -> None:
+    baseline = even("jvb", **{resource: old})
+    assert list(compare_resources(even("jvb", **{resource: least}), baseline)) == []
+    (found,) = compare_resources(even("jvb", **{resource: least + 2}), baseline)
+    assert found.area == "resources" and found.severity is Severity.ATTENTION
+
+
+def test_what_one_side_has_not_is_not_compared() -> None:
+    new, old = even("jvb", threads=99), even("jicofo", threads=1)
+    assert list(compare_resources(new, old)) == []
+    assert list(compare_resources(new, None)) == []
+    assert list(compare_resources(None, new)) == []
+
+
+@pytest.mark.parametrize(
+    ("resource", "text"),
+    [
+        (Resource.MEMORY, "3 MB (2-4)"),
+        (Resource.CPU, "3145728.0 s"),
+        (Resource.LOG, "3072 kB"),
+        (Resource.THREADS, "3145728 (2097152-4194304)"),
+        (Resource.DESCRIPTORS, "3145728 (2097152-4194304)"),
+    ],
+)
+def test_amounts_have_their_units(resource: Resource, text: str) -> None:
+    assert render_spread(Spread(3 * MB, 2 * MB, 4 * MB), resource) == text

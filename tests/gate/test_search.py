@@ -129,6 +129,7 @@ def test_the_first_bad_version(first: int) -> None:
     found, tried = versions("g" * first + "b" * (16 - first))
     assert found == FirstBad(first - 1, first)
     assert len(tried) <= 6
+    assert len(set(tried)) == len(tried)
 
 
 def test_the_newest_is_not_bad() -> None:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from labctl.core.plain import to_plain
 from labctl.core.waiting import NO_PATIENCE, Patience
-from labctl.gate.certainty import Pair, compare_pairs
+from labctl.gate.certainty import Pair, TimingVerdict, compare_pairs
 from labctl.gate.measures import Load, Up
-from labctl.gate.timing import compare_timings, pair_runs, summary, wants_pair
+from labctl.gate.timing import (
+    Timing,
+    alike,
+    compare_timings,
+    pair_runs,
+    summary,
+    wants_pair,
+)
+
+SAME, SLOWER, UNCLEAR = TimingVerdict.SAME, TimingVerdict.SLOWER, TimingVerdict.UNCLEAR
 
 
 def pairs(new: Sequence[float], old: Sequence[float]) -> list[Pair]:
@@ -128,3 +138,122 @@ def test_how_often_is_enough(new: float, lost: float, had: int, more: bool) -> N
 def test_one_run_stays_one() -> None:
     timings = compare_timings([run(0.9, 50.0)], [run(0.1)], patience=NO_PATIENCE)
     assert not wants_pair(timings, pairs=1, runs=1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (0.7, 0.7, True),
+        (0.71, 0.71, False),
+        (0.2, 0.4, True),
+        (0.4, 0.19, False),
+        (None, 0.9, True),
+        (0.9, None, True),
+    ],
+)
+def test_runs_that_had_as_much_of_the_machine(
+    one: float | None, other: float | None, same: bool
+) -> None:
+    ups = [Up({}) if lost is None else run(lost) for lost in (one, other)]
+    assert alike(*ups) is same
+
+
+def test_the_shortest_start_of_each_run_counts_and_figures_have_their_names() -> None:
+    up = Up(
+        {"ready": 5.0, "machines": 7.0, "provision": 6.0, "images": 1.0},
+        starts={"jicofo": (3.0, 2.0, 4.0)},
+        start_cpu={"jicofo": (1.5, 1.0)},
+        cpu={"prosody": 0.5, "jicofo": 0.25},
+    )
+    found = compare_timings([up], [], patience=NO_PATIENCE)
+    assert [(each.phase, each.candidate) for each in found] == [
+        ("machines", (7.0,)),
+        ("provision", (6.0,)),
+        ("ready", (5.0,)),
+        ("start of jicofo", (2.0,)),
+        ("CPU to start jicofo", (1.0,)),
+        ("CPU of jicofo", (0.25,)),
+        ("CPU of prosody", (0.5,)),
+    ]
+
+
+def test_a_figure_that_one_side_lacks_has_no_pairs() -> None:
+    with_start = Up({"ready": 5.0}, starts={"jicofo": (2.0,)})
+    found = compare_timings([with_start], [Up({"ready": 6.0})], patience=NO_PATIENCE)
+    assert [(each.phase, each.baseline) for each in found] == [
+        ("ready", (6.0,)),
+        ("start of jicofo", ()),
+    ]
+    found = compare_timings([Up({"ready": 5.0})], [with_start], patience=NO_PATIENCE)
+    assert [each.phase for each in found] == ["ready"]
+
+
+@pytest.mark.parametrize(
+    ("counting", "phase", "start"),
+    [(3, "could not judge", "could not judge"), (4, "could not judge", "slower"),
+     (5, "could not judge", "slower"), (6, "slower", "slower")],
+)  # fmt: skip
+def test_a_phase_needs_more_pairs_that_count_than_a_start(
+    counting: int, phase: str, start: str
+) -> None:
+    def runs(seconds: float, lost: float) -> list[Up]:
+        up = Up({"ready": seconds}, {"jicofo": (seconds,)}, load=Load(20.0, 2, 0.1))
+        busy = replace(up, load=Load(20.0, 2, lost))
+        return [up] * counting + [busy] * (9 - counting)
+
+    found = compare_timings(runs(9.0, 0.9), runs(5.0, 0.1), patience=NO_PATIENCE)
+    assert [each.verdict for each in found] == [phase, start]
+
+
+def test_a_figure_in_words() -> None:
+    assert summary([5.25]).text == "5.2"
+    assert summary([5.0, 5.4, 5.2004]).text == "5.2 (5.0-5.4, 3 runs)"
+    assert summary([5.0, 5.4, 5.2004]).runs == (5.0, 5.4, 5.2)
+    timing = Timing("ready", (9.0, 4.0), (Pair(9.0, 5.0), Pair(4.0, 5.5, False)), SAME)
+    assert timing.pair_by_pair == "+4.0 (-1.5)"
+    assert [side.runs for side in timing.sides] == [(9.0, 4.0), (5.0, 5.5)]
+
+
+def test_a_figure_as_plain_data() -> None:
+    timing = Timing("ready", (9.0,), (Pair(9.0, 5.0),), SAME)
+    one = {"runs": [9.0], "median": 9.0, "least": 9.0, "most": 9.0}
+    other = {"runs": [5.0], "median": 5.0, "least": 5.0, "most": 5.0}
+    assert timing.to_json() == {
+        "phase": "ready",
+        "candidate": one,
+        "baseline": other,
+        "pairs": [{"candidate": 9.0, "baseline": 5.0, "counts": True}],
+        "verdict": "same",
+    }
+    assert Timing("ready", (9.0,), (), SAME).to_json()["baseline"] is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "counting", "pairs", "runs", "more"),
+    [
+        (SAME, 3, 3, 3, False),
+        (SAME, 2, 3, 3, True),
+        (SAME, 2, 11, 3, True),
+        (SAME, 2, 12, 3, False),
+        (SLOWER, 5, 5, 3, True),
+        (SLOWER, 6, 6, 3, False),
+        (SLOWER, 2, 2, 2, False),
+        (UNCLEAR, 11, 11, 3, True),
+        (UNCLEAR, 12, 12, 3, False),
+        (SAME, 3, 3, 4, True),
+    ],
+    ids=[
+        "enough", "too few count", "still too few", "that has an end", "slower",
+        "slower for certain", "two runs say nothing", "unclear", "it stays so", "asked for",
+    ],
+)  # fmt: skip
+def test_when_another_pair_is_worth_its_time(
+    verdict: TimingVerdict, counting: int, pairs: int, runs: int, more: bool
+) -> None:
+    had = [Pair(5.0, 5.0, counts=number < counting) for number in range(pairs)]
+    timings = [Timing("ready", (5.0,) * pairs, tuple(had), verdict)]
+    assert wants_pair(timings, pairs=pairs, runs=runs) is more
+
+
+def test_without_a_figure_no_further_pair_is_wanted() -> None:
+    assert not wants_pair([], pairs=3, runs=3)

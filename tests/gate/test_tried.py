@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -355,3 +357,140 @@ def test_what_both_sets_have_is_upgraded(tmp_path: Path) -> None:
 
     assert own_names(larder(META, TURN), larder(META, TURN, TOKENS)) == (META, TURN)
     assert own_names(larder(), larder(META)) == MAIN_PACKAGES
+
+
+@dataclass
+class Installs:
+    """What was installed on which machine; `breaks` is at which of them one cannot be had."""
+
+    folder: Path
+    said: list[Any] = field(default_factory=list)
+    breaks: int | None = None
+
+    @contextmanager
+    def bare_machine(self, spec: Spec, *, progress: Any) -> Iterator[str]:
+        if len(self.said) == self.breaks:
+            raise LabError("No engine answers.\n  more\n  more")
+        self.said.append([spec.lab, spec.jvbs])
+        yield "a machine"
+
+    def try_packages(
+        self, machine: str, larder: Any, names: Any, *, also: Any, progress: Any
+    ) -> Scenario:
+        assert (machine, progress) == ("a machine", silent)
+        self.said[-1] += [names, list(also)]
+        return trial(seen(Symptom.UNMET), names=names).scenario
+
+    def open_larder(self, job: SideJob, packages: PackageSet, *, folder: Path) -> Any:
+        assert folder.parent == self.folder
+        names = [item.name for item in (*packages.packages, *packages.extras)]
+        return FakeLarder(folder, packages=tuple(names))
+
+
+@pytest.fixture
+def installs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Installs:
+    found = Installs(tmp_path)
+    monkeypatch.setattr(tried, "CACHE", tmp_path)
+    monkeypatch.setattr(tried, "resolve", lambda *_, **__: packages(extras=(META, TOKENS)))
+    for name in ("bare_machine", "try_packages", "open_larder"):
+        monkeypatch.setattr(tried, name, getattr(found, name))
+    monkeypatch.setattr(tried, "excuse", lambda scenario, _: replace(scenario, name="excused"))
+    return found
+
+
+def try_candidate(installs: Installs, *, quick: bool = False) -> Found:
+    found = Found(side_of(packages={"jicofo": "1.1"}))
+    job = SideJob("candidate", "x", Spec(lab="gate-candidate"), installs.folder, quick=quick)
+    tried.try_set(job, found, progress=silent)
+    return found
+
+
+def test_each_choice_is_installed_on_a_machine_of_its_own(installs: Installs) -> None:
+    found = try_candidate(installs)
+    assert installs.said == [
+        ["gate-candidate-bare", 0, (META,), ["jigasi"]],
+        ["gate-candidate-bare", 0, (META, TOKENS), []],
+    ]
+    trials = found.side.installs or ()
+    assert [each.scenario.name for each in trials] == ["excused", "excused"]
+    assert all(each.load is not None and not each.load.measured for each in trials)
+    items = {item.name: item for item in found.side.tried or ()}
+    assert items["jicofo"].tried is TriedIn.LAB
+    assert items["jitsi-videobridge2"].reason == "its installation did not come to an end"
+
+
+def test_quick_installs_everything_once(installs: Installs) -> None:
+    try_candidate(installs, quick=True)
+    assert installs.said == [["gate-candidate-bare", 0, (META, TOKENS), ["jigasi"]]]
+
+
+def test_what_was_installed_before_the_machine_failed_counts(installs: Installs) -> None:
+    installs.breaks = 1
+    found = try_candidate(installs)
+    assert len(found.side.installs or ()) == 1
+    items = {item.name: item for item in found.side.tried or ()}
+    # The text of what was unmet comes first, then why there are no further trials.
+    assert items[TOKENS].reason == "No engine answers."
+    assert found.not_tried == {}
+
+
+def test_packages_that_cannot_be_had_are_not_installed(
+    installs: Installs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(packages: Any, *, cache: Path) -> None:
+        assert cache == installs.folder
+        raise LabError("There are none.\n  more\n  more")
+
+    monkeypatch.setattr(tried, "resolve", refuse)
+    found = try_candidate(installs)
+    assert found.not_tried == {"packages": "There are none."}
+    assert (found.side.installs, found.side.tried) == (None, None)
+
+
+def test_where_each_package_was_tried() -> None:
+    unmet = Observation(Symptom.UNMET, "jms", "x", "apt cannot: no.\n  more\n  more", "jigasi")
+    step = InstallStep("s", Action.INSTALL, ("jms",), ("jigasi",), observations=(unmet,))
+    good = InstallStep("g", Action.INSTALL, ("jms",), (META,), installed=(META, "other"))
+    trials = [PlayedScenario(Scenario("s", (good, step)))]
+    side = side_of(packages={"jicofo": "1.1"})
+    held = packages(extras=(META, TURN))
+    held = replace(held, packages=(held.packages[0], Package("new", PackageOrigin.JITSI)))
+    assert held.packages[0].name == "jicofo"
+    assert list_tried(held, side, trials) == (
+        TriedPackage("jicofo", "1.1", TriedIn.LAB),
+        TriedPackage("new", "", TriedIn.NOWHERE, "its installation did not come to an end"),
+        TriedPackage(META, "1.0", TriedIn.MACHINE),
+        TriedPackage(TURN, "1.0", TriedIn.NOWHERE, "its installation did not come to an end"),
+        TriedPackage("jigasi", "1.0", TriedIn.NOWHERE, "apt cannot: no."),
+        TriedPackage(TOKENS, "", TriedIn.NOWHERE, "the set does not have it"),
+    )
+    why = {item.name: item.reason for item in list_tried(held, side, trials, why="No engine.")}
+    assert (why[TURN], why["jigasi"]) == ("No engine.", "apt cannot: no.")
+
+
+@pytest.mark.parametrize(
+    ("names", "mixed", "ours"),
+    [
+        (("jigasi",), False, True),
+        (("jigasi", META), False, False),
+        ((META,), False, False),
+        ((META,), True, True),
+    ],
+    ids=["another package", "and one of Jitsi's", "Jitsi's", "of a mixed set"],
+)
+def test_whose_fault_unmet_dependencies_are(
+    names: tuple[str, ...], mixed: bool, ours: bool
+) -> None:
+    scenario = trial(seen(Symptom.UNMET), seen(Symptom.FAILED), names=names).scenario
+    found = excuse(scenario, packages(mixed=mixed))
+    assert [each.ours for each in found.observations] == [ours, False]
+    assert replace(found, steps=()) == replace(scenario, steps=())
+
+
+def test_a_sides_larder_has_its_release(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tried, "load_mirror", lambda: "mirror")
+    monkeypatch.setattr(tried, "load_release", lambda name: f"release {name}")
+    monkeypatch.setattr(tried, "Larder", lambda *words: words)
+    job = SideJob("candidate", "x", Spec(), tmp_path)
+    found: Any = tried.open_larder(job, packages(), folder=tmp_path)
+    assert found == (packages(), "mirror", f"release {Spec().debian}", tmp_path)
