@@ -71,7 +71,7 @@ def _trials(plan: BisectPlan, sets: Sequence[Members], *, progress: Progress) ->
     key = digest([code_digest(), files, asked, str(gate.config), dict(gate.flags)])
     folder = plan.folder or GATES / f"bisect-{key}"
     # Each set is tried against the good one, whose result is kept from trial to trial.
-    based = replace(gate, candidate="", baseline=source_of(sets[0]), keep=False)
+    based = replace(gate, baseline=source_of(sets[0]), keep=False)
     return Trials.open(based, folder.absolute(), key=key, fresh=plan.fresh, progress=progress)
 
 

@@ -138,7 +138,7 @@ def _outcome(gate: Gate, severity: Severity) -> CaseOutcome:
 def _named(area: str, subject: str) -> CiCase:
     """A case with its names; a test's file is a part of the class."""
     file, _, name = subject.rpartition("::")
-    module = Path(file).stem if file else ""
+    module = Path(file).stem
     classname = f"gate.{area}.{module}" if module else f"gate.{area}"
     return CiCase(classname, " ".join(name.split()), CaseOutcome.PASSED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -50,7 +51,9 @@ def test_every_area_has_a_suite_even_if_it_is_empty() -> None:
 
 def test_an_end_to_end_suite_and_other_areas_have_theirs_where_there_are_any() -> None:
     other = GateFinding("weather", "rain", Severity.INFO, "it rains")
-    names = [each.name for each in suites_of(gate_of(other, e2e=(GateCase("ui/chat", PASSED),)))]
+    gate = gate_of(other, e2e=(GateCase("ui/chat", PASSED),))
+    assert [each.name for each in suite_of(gate, "gate.e2e").cases] == ["ui/chat"]
+    names = [each.name for each in suites_of(gate)]
     assert names[4:6] == ["gate.packages", "gate.e2e"]
     assert names[-1] == "gate.weather"
 
@@ -190,6 +193,8 @@ def test_long_names_are_cut_and_stay_apart() -> None:
     one, other = names_of(("x" * 101, "lost"), ("x" * 102, "lost"))
     assert one != other
     assert one.startswith("x" * 91 + " [") and len(one) == 100
+    (blank,) = names_of(("x" * 90 + " " + "y" * 20, "lost"))
+    assert blank.startswith("x" * 90 + " [")
 
 
 def test_blanks_in_names_are_single_ones() -> None:
@@ -202,6 +207,20 @@ def test_messages_are_one_line_that_is_not_long() -> None:
     gate = gate_of(finding, tests=tests)
     assert suite_of(gate, "gate.tests").cases[0].message == "y" * 198 + " …"
     assert suite_of(gate, "gate.drift").cases[0].message == "z" * 198 + " …"
+
+
+def test_a_file_that_is_not_there_is_not_attached(tmp_path: Path) -> None:
+    tests, drills = (GateCase(TEST, FAILED),), (GateCase("failover", FAILED),)
+    (tmp_path / "candidate").mkdir()
+    (tmp_path / "candidate" / "drills.json").write_text("[]")
+    (tmp_path / "candidate" / "drift.json").write_text("{}")
+    drift = GateFinding("drift", "prosody", Severity.ATTENTION, "new")
+    suites = suites_of(gate_of(drift, tests=tests, drills=drills), folder=tmp_path)
+    attached = {suite.name: [case.attachment for case in suite.cases] for suite in suites}
+    assert attached["gate.tests"] == [""]
+    assert attached["gate.drills"] == [str(tmp_path / "candidate" / "drills.json")]
+    assert attached["gate.drift"] == [str(tmp_path / "candidate" / "drift.json")]
+    assert attached["gate.verdict"] == [""]
 
 
 def test_cases_of_all_suites_are_counted() -> None:

@@ -235,6 +235,14 @@ def test_the_summary_has_tables_of_both_sides_and_what_was_found() -> None:
     ]
 
 
+def test_stand_ins_are_listed_and_text_is_escaped_and_no_more() -> None:
+    gate = judge_gate(make_side(stand_ins=("jicofo", "nginx")))
+    text = render_summary(replace(gate, reason="X & <Y> | Z"))
+    first, second, *_ = text.split("\n\n")
+    assert first == "## ✅ PASS: X &amp; &lt;Y&gt; &#124; Z"
+    assert second == "**Stand-ins, which are not Jitsi's software:** jicofo, nginx"
+
+
 def test_the_summary_of_one_side_leaves_out_what_there_is_not() -> None:
     text = render_summary(judge_gate(make_side(ups=())))
     assert text.startswith("## ✅ PASS: everything passed\n\n| | candidate |\n|---|---|\n| jicofo")

@@ -21,6 +21,7 @@ def finding(
     [
         ("logs", ("jvb Call.join", "x"), ("jvb Call.leave", "y"), True),
         ("logs", ("jvb Call.join", "x"), ("jicofo Call.join", "x"), False),
+        ("logs", ("jvb a.Call.join", "x"), ("jvb a.Bridge.join", "x"), True),
         ("drift", ("prosody a: 1 -> 2", "not there"), ("prosody b: 3 -> 4", "not there"), True),
         ("drift", ("prosody a: 1 -> 2", "not there"), ("prosody b: 3 -> 4", "is gone"), False),
         ("drift", ("prosody a: 1 -> 2", "not there"), ("nginx a: 1 -> 2", "not there"), False),

@@ -333,6 +333,16 @@ def test_a_failure_names_its_file_beside_its_message(tmp_path: Path) -> None:
     ]
 
 
+def test_a_flaky_test_says_why_and_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "candidate").mkdir()
+    log = tmp_path / "candidate" / "tests.log"
+    log.write_text("words")
+    tests = (case("test_a", CaseOutcome.FLAKY, "late"),)
+    gate = Gate(GateVerdict.PASS, "r", Side("candidate", "x", tests=tests))
+    root = ElementTree.fromstring(render_junit(gate, folder=tmp_path))
+    assert [it.findtext("system-out") for it in root[1]] == [f"late\n[[ATTACHMENT|{log}]]"]
+
+
 def bodies(text: str) -> list[str | None]:
     return [it.text for it in ElementTree.fromstring(text)[1].iter("failure")]
 

@@ -393,6 +393,16 @@ def test_a_gate_is_continued_for_a_day(
         assert told.said == [said]
 
 
+def test_why_another_gate_is_not_continued(jobs: list[SideJob], tmp_path: Path) -> None:
+    folder, told = tmp_path / "report", Told()
+    states(jobs, told, folder, runs=2)
+    gate([replace(jobs[0], runs=9), jobs[1]], told, folder=folder)
+    assert told.said == [
+        f"the gate in '{folder}' is not continued:"
+        " packages, options or labctl itself are not the same any more"
+    ]
+
+
 def test_drills_of_an_earlier_gate_are_removed_on_both_sides(
     jobs: list[SideJob], tmp_path: Path
 ) -> None:

@@ -199,7 +199,8 @@ def test_drills_that_show_it_are_run_in_order() -> None:
     [(Answer.FOUND, 0), (Answer.TOGETHER, 0), (Answer.NOT_BAD, 1), (Answer.UNCLEAR, 3)],
 )
 def test_answers_have_exit_statuses(answer: Answer, status: int) -> None:
-    assert BisectResult(answer, "words").to_json()["exit_code"] == status
+    data = BisectResult(answer, "words").to_json()
+    assert (data["format"], data["exit_code"]) == (1, status)
 
 
 def test_a_result_of_a_newer_labctl_is_refused_by_its_name() -> None:
