@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
 from labctl.gate.model import (
@@ -82,6 +82,15 @@ def judge_upgrades(side: Side) -> Iterator[GateFinding]:
 Key = tuple[Symptom, str, str | None]
 """What makes two observations the same, whatever the step and the node."""
 
+UPSTREAM: Mapping[Key, str] = {
+    # docs/facts/observed-labs.md, 16
+    (Symptom.NOT_RESTARTED, "prosody.service", "jitsi-meet-prosody"): (
+        "Upstream's package restarts Prosody only when it has changed its configuration: "
+        "'systemctl restart prosody' is for the administrator."
+    ),
+}
+"""What upstream's packages have always done, which is no fault of a candidate, and why."""
+
 
 def _key(seen: Observation) -> Key:
     return seen.symptom, seen.subject, seen.package
@@ -107,14 +116,15 @@ def _of_trials(
         for step in trial.scenario.steps:
             for seen in step.observations:
                 severity = _severity(area, trial, step, seen)
-                also = _key(seen) in known
-                if also:
+                also, why = _key(seen) in known, UPSTREAM.get(_key(seen))
+                if also or why:
                     severity = MILDER[severity]
                 if (_key(seen), severity) in told:
                     continue
                 told.add((_key(seen), severity))
                 who = f"{seen.package}: " if seen.package else ""
                 text = f"{seen.symptom} ('{step.name}' on {seen.node}): {seen.text.splitlines()[0]}"
+                text += f" {why}" if why else ""
                 text += " So it is with the baseline." if also else ""
                 yield GateFinding(area, f"{who}{seen.subject}", severity, text)
 

@@ -160,6 +160,26 @@ def test_what_the_baseline_has_as_well_is_milder(
 
 
 @pytest.mark.parametrize(
+    ("subject", "package", "severity"),
+    [
+        ("prosody.service", "jitsi-meet-prosody", ATTENTION),
+        ("prosody.service", "jicofo", FAIL),
+        ("jicofo.service", "jicofo", FAIL),
+    ],
+)
+def test_what_upstream_has_always_done_fails_no_candidate(
+    subject: str, package: str, severity: Severity
+) -> None:
+    observed = Observation(Symptom.NOT_RESTARTED, "jms", subject, "was not.", package=package)
+    trial = played(observed, action=Action.UPGRADE)
+    (found,) = judge_upgrades(side_of(upgrades=(trial,)))
+    assert found.severity is severity
+    assert ("Upstream's package restarts Prosody only when" in found.text) is (
+        severity is ATTENTION
+    )
+
+
+@pytest.mark.parametrize(
     ("fresh", "after", "load", "severity"),
     [
         (PASSED, FAILED, QUIET, FAIL),
