@@ -86,7 +86,8 @@ def pretended(
     topology = resolve(SPEC)
     provider = pretend_machines(monkeypatch, topology)
     for name in set(table.TABLE) - {ProviderName.DOCKER}:
-        monkeypatch.delitem(table.TABLE, name)
+        # Not removed: it would come back at another place, and the order is that of lists.
+        monkeypatch.setitem(table.TABLE, name, NullProvider(name))  # type: ignore[arg-type]
     monkeypatch.setattr(provider, "clean", lambda folder: provider.said.append("clean"))
     installed = {name: Installed("1.0", PackageOrigin.DEBS) for name in MAIN_PACKAGES}
     monkeypatch.setattr(up, "packages_of", lambda *_, **__: installed)
