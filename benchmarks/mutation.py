@@ -31,7 +31,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import venv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.environments import ensure_program  # noqa: E402
 from benchmarks.results import run_timed  # noqa: E402
 from labctl.core.errors import LabError  # noqa: E402
 from labctl.core.plain import from_plain  # noqa: E402
@@ -135,13 +135,8 @@ def load_reasons() -> list[Reason]:
 
 def mutmut() -> Path:
     """mutmut beside all that tests need, in an environment that is made if it is missing."""
-    program = ENVIRONMENT / "bin" / "mutmut"
-    if not program.exists():
-        venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        pip = [ENVIRONMENT / "bin" / "pip", "install", "--quiet"]
-        run_timed([*pip, "--no-deps", "--require-hashes", "-r", ROOT / "requirements-dev.lock"])
-        run_timed([*pip, "-r", MUTANTS / "requirements.txt"])
-    return program
+    locked = ("--no-deps", "--require-hashes", "-r", ROOT / "requirements-dev.lock")
+    return ensure_program(ENVIRONMENT, "mutmut", locked, ("-r", MUTANTS / "requirements.txt"))
 
 
 def known_files() -> list[str]:
@@ -192,7 +187,7 @@ def render_settings(group: Group, files: Sequence[str]) -> str:
 
 
 def run_group(folder: Path, *, processes: int) -> None:
-    """All mutants that have not been tried yet.  Errors: LabError with the end of what was said."""
+    """All mutants that have not been tried yet.  Errors: LabError that names the log."""
     argv = [mutmut(), "run", "--max-children", str(processes)]
     log = folder / "mutmut.log"
     print(f"  {log}", flush=True)

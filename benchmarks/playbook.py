@@ -22,13 +22,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.environments import ensure_program  # noqa: E402
 from benchmarks.results import Results, add_options, run_timed  # noqa: E402
 from labctl.core.errors import LabError  # noqa: E402
 from labctl.node.reach import reach  # noqa: E402
@@ -63,12 +63,7 @@ dpkg-query -L python3 python3-minimal python3.13 python3.13-minimal libpython3.1
 
 def ansible() -> Path:
     """The playbook's interpreter, in an environment that is made if it is missing."""
-    program = ENVIRONMENT / "bin" / "ansible-playbook"
-    if not program.exists():
-        venv.create(ENVIRONMENT, with_pip=True, clear=True)
-        wanted = BOOK / "requirements.txt"
-        run_timed([ENVIRONMENT / "bin" / "pip", "install", "--quiet", "-r", wanted])
-    return program
+    return ensure_program(ENVIRONMENT, "ansible-playbook", ("-r", BOOK / "requirements.txt"))
 
 
 def render_template(text: str, values: Mapping[str, str]) -> str:

@@ -23,8 +23,7 @@ def cut_half_open(lab: Lab, *, nodes: Collection[str], gone: Collection[str]) ->
     A kernel that cannot (INET_DIAG_DESTROY) waits, as it would without this; so does a node that
     cannot be reached, which later steps name.
     """
-    by_name = {node.name: node for node in lab.topology.nodes}
-    ends = " or ".join(f"dst {by_name[name].address}" for name in gone)
+    ends = " or ".join(f"dst {lab.topology.node(name).address}" for name in gone)
     if not ends or not nodes:
         return
     script = ShellScript(f"ss -K '( {ends} )' >/dev/null 2>&1 || true")

@@ -109,7 +109,8 @@ class VagrantMachines:
         self._lab.folder.save_machines(self._provider.vagrant_data(self._lab))
         # From here on it applies, also to the ssh configuration's time to connect.
         patience = self._lab.folder.load_patience()
-        ensure_config(replace(self._lab, patience=patience))
+        lab = replace(self._lab, patience=patience)
+        ensure_config(lab)
         # Before any packet goes to a lab address.
         addresses, network = [node.address for node in wanted], self._lab.topology.network
         if self._provider.network_first:
@@ -127,7 +128,7 @@ class VagrantMachines:
             wait_ssh(wanted, seconds=seconds, patience=patience, progress=progress)
         stayed = [name for name, state in earlier.items() if state == RUNNING]
         begun = [node.name for node in wanted if node.name not in stayed]
-        cut_half_open(replace(self._lab, patience=patience), nodes=stayed, gone=begun)
+        cut_half_open(lab, nodes=stayed, gone=begun)
 
     def halt(self, nodes: Collection[str] | None = None, *, progress: Progress = silent) -> None:
         names = [node.name for node in self._select(nodes)]

@@ -7,6 +7,7 @@ beside its modules, and its labs are in the project of the folder in which it is
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 CODE = Path(__file__).resolve().parents[2]
@@ -36,10 +37,13 @@ def find_project(folder: Path, *, state: Path, user: int) -> Path:
     return state
 
 
-def user_state() -> Path:
-    """labctl's folder of files that outlive every lab: XDG_STATE_HOME, if it is absolute."""
+def user_state(home: Callable[[], Path] = Path.home) -> Path:
+    """labctl's folder of files that outlive every lab: in XDG_STATE_HOME, if that is absolute.
+
+    `home` is asked for the user's home folder only where it is needed.
+    """
     named = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(named) if named.startswith("/") else Path.home() / ".local" / "state"
+    base = Path(named) if named.startswith("/") else home() / ".local" / "state"
     return base / "labctl"
 
 

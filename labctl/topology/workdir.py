@@ -26,8 +26,7 @@ RESERVED_NAMES = ("current", "build")
 
 def state_dir() -> Path:
     """Where labctl keeps files that outlive every lab, such as logs of daemons that it started."""
-    ensure_home()
-    return user_state()
+    return user_state(ensure_home)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,15 @@ def test_the_users_state_is_where_xdg_has_it(
     assert str(state_dir()) == found.format(home=tmp_path)
 
 
+def test_a_home_folder_is_asked_for_only_where_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    needless = "labctl.topology.workdir.ensure_home"
+    monkeypatch.setattr(needless, lambda: pytest.fail("nobody needs it"))
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert state_dir() == Path("/state/labctl")
+
+
 def test_consoles_are_among_the_logs() -> None:
     assert Workdir(Path("/labs/demo")).console("jvb1") == Path("/labs/demo/logs/console-jvb1.log")
 
