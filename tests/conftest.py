@@ -13,6 +13,7 @@ import pytest
 
 pytest_plugins = [
     "tests.disks",
+    "tests.lanes",
     "tests.fakes.engines",
     "tests.fakes.nodes",
     "tests.fakes.lab",

@@ -72,7 +72,7 @@ SMALL = {"jvbs": 1, "visitors": 1}
         (Talk.CHANNEL, set()),
         (Talk.TURN, set()),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, Talk) else f"{len(value)} connections",
 )
 def test_a_small_lab(talk: Talk, expected: set[str]) -> None:
     assert said(talk, **SMALL) == expected
