@@ -1,8 +1,9 @@
 """What runs beside what in bin/test, which has a process for each core (pytest-xdist).
 
-A lane is a list of files and folders whose tests follow each other in one process: labs, for most
-share one, and tests that count what the Docker engine has.  The lanes begin first, for they take
-longest; files of other tests go to whichever process is free, in the order of their names.
+A lane is a list of files and folders whose tests follow each other in one process: those that share
+a lab, and those that have labs of their own or count what the Docker engine has.  The lanes begin
+first, for they take longest; files of other tests go to whichever process is free, in the order of
+their names.
 """
 
 from __future__ import annotations
@@ -13,21 +14,19 @@ from typing import Any
 import pytest
 
 LANES: Mapping[str, tuple[str, ...]] = {
-    "labs": (
-        "tests/labs/",
-        "tests/gate/test_real.py",
-        "tests/training/test_real.py",
-        "tests/upgrade/test_real.py",
-    ),
+    "labs": ("tests/labs/",),
     "engine": (
         "tests/debs/test_bake.py",
         "tests/drift/test_merge.py",
         "tests/drift/test_readers.py",
+        "tests/gate/test_real.py",
         "tests/images/test_make.py",
         "tests/lab/test_doctor.py",
         "tests/programs/",
         "tests/providers/",
         "tests/standins/test_prosody.py",
+        "tests/training/test_real.py",
+        "tests/upgrade/test_real.py",
     ),
 }
 MARKERS = ("lab", "engine")

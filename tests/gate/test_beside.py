@@ -36,6 +36,13 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MEET_SECONDS", 5.0)
 
 
+@pytest.fixture(autouse=True)
+def _no_other_labs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All networks are free, whatever labs this machine has meanwhile."""
+    monkeypatch.setattr("labctl.lab.network._networks_of_others", lambda _: ())
+    monkeypatch.setattr(module, "find_conflict", lambda _: None)
+
+
 LARGE = Room(processors=16, busy=0.5, available_mib=64 * 1024)
 SPECS = [Spec(lab="gate-baseline"), Spec(lab="gate-candidate")]
 

@@ -96,14 +96,18 @@ def test_growing_and_shrinking_keep_the_nodes_that_stay(lab: Lab) -> None:
 
 
 def test_plain_vagrant_works_on_the_current_lab(lab: Lab) -> None:
-    done = subprocess.run(
-        ["vagrant", "ssh", "jvb1", "-c", "hostname"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-    )
+    for _ in range(3):  # meanwhile another process of bin/test may make its lab the current one
+        lab.run("up")
+        done = subprocess.run(
+            ["vagrant", "ssh", "jvb1", "-c", "hostname"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+        )
+        if done.returncode == 0:
+            break
     assert done.stdout.strip() == "jvb1", done.stderr
 
 
