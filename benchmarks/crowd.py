@@ -29,6 +29,7 @@ from labctl.crowd import Target  # noqa: E402
 from labctl.crowd.figures import Figures  # noqa: E402
 from labctl.crowd.many import run_many  # noqa: E402
 from labctl.crowd.run import CrowdPlan, CrowdStage, spare_collector  # noqa: E402
+from labctl.crowd.shares import find_places  # noqa: E402
 from labctl.crowd.sync import new_loop  # noqa: E402
 from labctl.topology.lab import Lab  # noqa: E402
 from labctl.topology.workdir import Workdir  # noqa: E402
@@ -75,8 +76,8 @@ def main() -> int:
     target.context()
     spare_collector()
     began, spent, empty, results = time.monotonic(), cpu(), resident(), Results("crowd")
-    folder, count = str(lab.folder.path), options.processes
-    crowd = run_many(target, watch.lines.room, plan, folder=folder, processes=count, show=watch)
+    places = find_places(options.processes)
+    crowd = run_many(target, watch.lines.room, plan, places=places, show=watch)
     with asyncio.Runner(loop_factory=new_loop) as runner:
         outcome = runner.run(crowd)
     print_figures(outcome.figures)

@@ -14,7 +14,15 @@ from labctl.core.errors import LabError
 from labctl.core.progress import Progress
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
-from labctl.providers.base import Ability, BundleParts, Rank, in_one_run, no_hosts
+from labctl.providers.base import (
+    Ability,
+    BundleParts,
+    CrowdHost,
+    Rank,
+    in_one_run,
+    no_crowd_hosts,
+    no_hosts,
+)
 from labctl.providers.docker.images import DOCKER_IMAGES
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node
@@ -97,6 +105,9 @@ class NullProvider:
 
     def read_console(self, folder: Workdir, node: str) -> str:
         return self.consoles.get(node, "")
+
+    def crowd_hosts(self, lab: Lab, *, processes: int, progress: Progress) -> Sequence[CrowdHost]:
+        return no_crowd_hosts(lab, processes=processes, progress=progress)
 
     def bundle(self, lab: Lab) -> BundleParts:
         return BundleParts({node.name: {} for node in lab.topology.nodes}, volumes=False)

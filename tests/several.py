@@ -94,20 +94,34 @@ class Machines:
     ) -> subprocess.CompletedProcess[str]:
         """labctl on the first machine, with this checkout's labs."""
         return subprocess.run(
-            self.control.inside(sys.executable, "-m", "labctl", *words),
+            self._words(words),
             cwd=ROOT,
-            env={
-                **os.environ,
-                "DOCKER_HOST": self.control.socket,
-                # Docker's client takes ssh from there, with the tests' own keys.
-                "PATH": f"{self.folder}/bin:{os.environ['PATH']}:{SBIN}",
-                **env,
-            },
+            env={**self._environ(), **env},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=timeout,
         )
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """The same, while it goes on: what it says comes as one stream."""
+        return subprocess.Popen(
+            self._words(words),
+            cwd=ROOT,
+            env=self._environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def _words(self, words: Sequence[str]) -> list[str]:
+        return self.control.inside(sys.executable, "-m", "labctl", *words)
+
+    def _environ(self) -> dict[str, str]:
+        """With it Docker's client takes the tests' own ssh."""
+        path = f"{self.folder}/bin:{os.environ['PATH']}:{SBIN}"
+        return {**os.environ, "DOCKER_HOST": self.control.socket, "PATH": path}
 
     def cut(self, machine: Machine) -> None:
         """Take a machine off the network, as if its cable were drawn."""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from labctl.cli.common import json_option, lab_option, load_lab
+from labctl.cli.common import json_option, lab_option, load_lab, progress_shown
 from labctl.core.errors import UsageError
 from labctl.core.exits import ExitCode
 
 if TYPE_CHECKING:
     from labctl.crowd.run import CrowdOutcome, CrowdPlan
+    from labctl.crowd.shares import Place
+    from labctl.providers.base import CrowdHost
     from labctl.topology.lab import Lab
     from labctl.topology.model import Topology
 
@@ -82,6 +85,11 @@ class Room(ParamType):
               metavar="N", help="How many of the visitors receive media.")  # fmt: skip
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64),
               metavar="N", help="How many processes the visitors are spread over.")  # fmt: skip
+@click.option(
+    "--machines",
+    is_flag=True,
+    help="Spread the visitors over all machines of the lab, with these processes on each.",
+)
 @click.option("--browsers", default=0, type=click.IntRange(0, 20), metavar="N",
               help="Use N participants in Chromium instead, with sound and picture.")  # fmt: skip
 @click.option("--report", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
@@ -102,6 +110,7 @@ def crowd_command(
     media_kind: str,
     media_visitors: int,
     processes: int,
+    machines: bool,
     browsers: int,
     report: Path | None,
     tls_keys: Path | None,
@@ -125,6 +134,7 @@ def crowd_command(
     labctl crowd --visitors 500 --rate 50/s --json | jq .phases
     labctl crowd --participants 6 --media 4
     labctl crowd --visitors 8000 --rate 100/s --processes 2
+    labctl crowd --visitors 12000 --rate 300/s --machines
     labctl crowd --participants 20 --media 20 --media-kind audio --hold 30
     labctl crowd --browsers 2 --hold 20 --report out
     labctl crowd --participants 2 --tls-keys keys.log
@@ -141,17 +151,22 @@ def crowd_command(
         return run_browsers(lab, wanted, as_json=as_json)
     from labctl.crowd.media.options import MediaKind, MediaOptions
     from labctl.crowd.run import CrowdPlan, MediaPlan
+    from labctl.crowd.shares import find_places
 
     topology = lab.topology
     check_size(topology, participants=participants, visitors=visitors)
     check_media(participants, visitors, media=media, media_visitors=media_visitors)
-    check_processes(processes, visitors - media_visitors)
+    if machines:
+        check_machines(topology, keys=tls_keys)
+    count = processes * (len(machines_of(topology)) if machines else 1)
+    check_processes(processes, visitors - media_visitors, count=count)
     plan = CrowdPlan(participants, visitors, hold, rate)
     if media or media_visitors:
         options = MediaOptions.of(topology, MediaKind(media_kind))
         plan = replace(plan, media=MediaPlan(media, media_visitors, options))
     room = room or f"crowd-{secrets.token_hex(3)}"
-    outcome = run(lab, room, plan, processes=processes, keys=tls_keys)
+    hosts = prepare_hosts(lab, processes=processes) if machines else ()
+    outcome = run(lab, room, plan, places=find_places(processes, hosts), keys=tls_keys)
     from labctl.core.files import write_json
     from labctl.crowd.record import CrowdRecord
 
@@ -164,6 +179,7 @@ def crowd_command(
         hold=hold,
         rate=rate,
         processes=processes,
+        machines=outcome.machines,
         with_media=plan.media.total if plan.media is not None else None,
         figures=outcome.figures,
     )
@@ -174,7 +190,7 @@ def crowd_command(
     else:
         from labctl.cli.crowdtable import print_figures
 
-        print_figures(outcome.figures)
+        print_figures(outcome.figures, machines=outcome.machines)
     if outcome.interrupted:
         return ExitCode.INTERRUPTED
     return 0 if outcome.figures.well else 1
@@ -204,17 +220,60 @@ def check_media(participants: int, visitors: int, *, media: int, media_visitors:
             )
 
 
-def check_processes(processes: int, visitors: int) -> None:
-    """UsageError if there would be processes without visitors."""
-    if processes > max(visitors, 1):
+def check_processes(processes: int, visitors: int, *, count: int) -> None:
+    """UsageError if some of `count` processes, so many on each machine, would have no visitors."""
+    if count <= max(visitors, 1):
+        return
+    if count > processes:
         raise UsageError(
-            f"'--processes {processes}' is more than the {visitors} visitors without media.",
-            hint="Only those are spread over processes. Raise '--visitors' or omit '--processes'.",
+            f"'--machines' makes {count} processes, which is more than the {visitors} visitors"
+            " without media.",
+            hint="Only those are spread over machines. Raise '--visitors' or omit '--machines'.",
+        )
+    raise UsageError(
+        f"'--processes {processes}' is more than the {visitors} visitors without media.",
+        hint="Only those are spread over processes. Raise '--visitors' or omit '--processes'.",
+    )
+
+
+def check_machines(topology: Topology, *, keys: Path | None) -> None:
+    """UsageError for a lab on one machine, or for secrets that would stay on the others."""
+    if len(machines_of(topology)) < 2:
+        raise UsageError(
+            f"Lab '{topology.lab}' is on this machine only, so '--machines' has no others.",
+            hint="'hosts' in lab.conf spreads a lab of containers; '--processes' uses more cores"
+            " of this machine.",
+        )
+    if keys is not None:
+        raise UsageError(
+            "'--tls-keys' takes the secrets of this machine's connections only.",
+            hint="Omit '--machines', or '--tls-keys'.",
         )
 
 
+def machines_of(topology: Topology) -> frozenset[str]:
+    """The machines of a lab; the one that runs labctl is always one of them."""
+    from labctl.topology.hosts import HERE
+
+    return frozenset({HERE, *topology.spec.hosts})
+
+
+def prepare_hosts(lab: Lab, *, processes: int) -> Sequence[CrowdHost]:
+    """Make the lab's other machines ready, which takes a while the first time."""
+    from labctl.providers.table import provider_of
+
+    with progress_shown() as progress:
+        provider = provider_of(lab.topology.provider)
+        return provider.crowd_hosts(lab, processes=processes, progress=progress)
+
+
 def run(
-    lab: Lab, room: str, plan: CrowdPlan, *, processes: int = 1, keys: Path | None = None
+    lab: Lab,
+    room: str,
+    plan: CrowdPlan,
+    *,
+    places: Sequence[Place] = (),
+    keys: Path | None = None,
 ) -> CrowdOutcome:
     """Run the crowd in a loop of its own; the first Ctrl-C lets it leave, a second ends it."""
     from labctl.cli.crowdtable import counters
@@ -224,7 +283,6 @@ def run(
     from labctl.crowd.sync import new_loop
 
     spare_collector()
-    target, folder = Target.of(lab, keys=keys), str(lab.folder.path)
+    target = Target.of(lab, keys=keys)
     with counters(room) as show, asyncio.Runner(loop_factory=new_loop) as runner:
-        many = run_many(target, room, plan, folder=folder, processes=processes, show=show)
-        return runner.run(many)
+        return runner.run(run_many(target, room, plan, places=places, show=show))

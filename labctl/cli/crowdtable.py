@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -110,10 +110,12 @@ class Lines:
         click.echo(f"{now - self.started:6.1f}s  {stage:<24} {told}", err=True)
 
 
-def print_figures(figures: Figures) -> None:
-    """The table at the end, on standard output."""
+def print_figures(figures: Figures, *, machines: Mapping[str, int] | None = None) -> None:
+    """The table at the end, on standard output; `machines` are those that visitors came from."""
     for name, count in summary(figures):
         click.echo(f"{name:<14} {count:6}")
+    for name, count in (machines or {}).items():
+        click.echo(f"visitors from '{name}': {count}")
     _print_reasons("lost", figures.lost)
     _print_reasons("removed", figures.removed)
     click.echo(f"\n{'phase':<12} {'count':>6} {'p50':>9} {'p95':>9} {'max':>9}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from select import select
@@ -15,10 +15,13 @@ LOOK_EVERY = 0.05
 
 
 class Flow:
-    """One program; whoever starts it ends it.  Errors: ProcessError if it is missing."""
+    """One program; whoever starts it ends it.  Errors: ProcessError if it is missing.
 
-    def __init__(self, argv: Sequence[str | Path]) -> None:
-        self._child = start_bytes(argv)
+    `env` is added to this process's environment.
+    """
+
+    def __init__(self, argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> None:
+        self._child = start_bytes(argv, env=env)
 
     def read(self, size: int) -> bytes:
         """So many bytes; fewer if the output ends before."""
@@ -53,6 +56,10 @@ class Flow:
         if self._child.stdin is not None:
             with suppress(OSError):
                 self._child.stdin.close()
+
+    def stop(self) -> None:
+        """End the program whatever it does; reading its output then comes to an end."""
+        end(self._child)
 
     def end(self, *, grace: float = 5.0) -> tuple[int, str]:
         """Its exit status and errors, once it has ended; after `grace` seconds it is killed."""

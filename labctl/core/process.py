@@ -211,14 +211,19 @@ def pass_through(argv: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str
                 continue
 
 
-def start_bytes(argv: Sequence[str | Path]) -> subprocess.Popen[bytes]:
-    """Start a program whose output is bytes, in a group of its own (`labctl.core.flow`)."""
+def start_bytes(
+    argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program whose output is bytes, in a group of its own (`labctl.core.flow`).
+
+    `env` is added to this process's environment.
+    """
     words, pipe = [str(part) for part in argv], subprocess.PIPE
-    _announce(words)
-    env = {**os.environ, **SPEECH}
+    _announce(words, env=env)
+    whole = {**os.environ, **SPEECH, **(env or {})}
     try:
         return subprocess.Popen(
-            words, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+            words, env=whole, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
         )
     except FileNotFoundError as error:
         raise ProcessError(f"'{words[0]}' is not installed.") from error

@@ -1,36 +1,25 @@
 """A crowd in several processes, with one table: one process fills one core.
 
 Who takes part, and who has media, is in this process; other visitors are shared out to processes
-of their own (`labctl.crowd.share`), which begin once all of this process are in.  All leave at the
-same time.
+of their own (`labctl.crowd.share`), which begin once all of this process are in, and leave before
+them: a conference ends with its participants, and visitors who are still there would be removed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
-from threading import Thread
+from dataclasses import replace
 
-from labctl.core.flow import Flow
-from labctl.core.plain import to_plain
-from labctl.core.process import ProcessError
 from labctl.crowd.errors import CrowdError
-from labctl.crowd.figures import Figures, History, merge, summarise
+from labctl.crowd.figures import Figures, merge, summarise
 from labctl.crowd.run import CrowdOutcome, CrowdPlan, CrowdStage, Show, run_crowd, uncancel
-from labctl.crowd.share import Order, Said, Word
+from labctl.crowd.share import Order, Word
+from labctl.crowd.shares import LOOK_EVERY, Place, Shares
 from labctl.crowd.target import Target
-
-PROGRAM = (sys.executable, "-P", "-m", "labctl.crowd.share")
-TELL_SECONDS = 10.0
-"""How long a process may take to read a word."""
-
-GRACE = 15.0
-"""Seconds in which a process ends that has said all."""
+from labctl.topology.hosts import HERE
 
 STAGES = tuple(CrowdStage)
 IN = (CrowdStage.HOLDING, CrowdStage.LEAVING)
@@ -44,114 +33,42 @@ def split(plan: CrowdPlan, processes: int) -> tuple[CrowdPlan, list[int]]:
     return replace(plan, visitors=own), [count for count in shares if count]
 
 
-@dataclass(slots=True, eq=False)
-class Share:
-    """One of the processes, as far as it has told."""
-
-    flow: Flow
-    asked: int
-    stage: CrowdStage = CrowdStage.JOINING
-    figures: Figures = field(default_factory=Figures)
-    people: Sequence[History] | None = None
-    error: CrowdError | None = None
-
-    @property
-    def over(self) -> bool:
-        return self.people is not None or self.error is not None
-
-    def hear(self, said: Said) -> None:
-        self.stage = said.stage
-        if said.failure is not None:
-            self.error = CrowdError(said.failure, hint=said.hint)
-        elif said.people is not None:
-            self.people = said.people
-        else:
-            self.figures = said.figures
-
-    def end(self, code: int, errors: str) -> None:
-        if not self.over:
-            last = errors.strip().rpartition("\n")[2]
-            self.error = CrowdError(
-                f"A process of the crowd, with {self.asked} visitors, ended with status {code}"
-                f"{f': {last}' if last else ''}.",
-                hint="'--processes 1' keeps everybody in one process.",
-            )
-
-    def tell(self, line: str) -> None:
-        """Say a word; what is wrong with a process that cannot hear it is known at its end."""
-        with suppress(ProcessError):
-            self.flow.write(f"{line}\n".encode(), seconds=TELL_SECONDS)
-
-
-class Shares:
-    """The processes together; `news` is set whenever one of them has said something."""
-
-    def __init__(
-        self, orders: Sequence[Order], program: Sequence[str], *, news: asyncio.Event
-    ) -> None:
-        self._news, self._loop = news, asyncio.get_running_loop()
-        self.all = [Share(Flow(program), order.visitors) for order in orders]
-        self._threads = [Thread(target=self._listen, args=(one,)) for one in self.all]
-        for one, order, thread in zip(self.all, orders, self._threads, strict=True):
-            thread.start()
-            one.tell(json.dumps(to_plain(order)))
-
-    def _listen(self, one: Share) -> None:
-        """In a thread of its own: what the process says, until it ends."""
-        with suppress(ValueError):  # what it says then is nothing of ours: its end tells
-            for line in one.flow.lines():
-                change = partial(one.hear, Said.of_line(line))
-                self._loop.call_soon_threadsafe(self._told, change)
-        end = partial(one.end, *one.flow.end(grace=GRACE))
-        self._loop.call_soon_threadsafe(self._told, end)
-
-    def _told(self, change: partial[None]) -> None:
-        change()
-        self._news.set()
-
-    def tell(self, word: Word) -> None:
-        for one in self.all:
-            one.tell(word)
-
-    def check(self) -> None:
-        """Errors: CrowdError if one of them could not do its part."""
-        for one in self.all:
-            if one.error is not None:
-                raise one.error
-
-    async def end(self) -> None:
-        """Close their input, which lets them leave, and wait for their ends."""
-        for one in self.all:
-            one.flow.finish()
-        await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in self._threads))
-
-
 async def run_many(
     target: Target,
     room: str,
     plan: CrowdPlan,
     *,
-    folder: str,
-    processes: int,
+    places: Sequence[Place],
     show: Show,
-    program: Sequence[str] = PROGRAM,
 ) -> CrowdOutcome:
-    """As `run_crowd`, with the visitors in so many more processes; with one, all are in this one.
+    """As `run_crowd`, with a process for visitors in each place; without, all are in this one.
 
-    `folder` is the lab's.  Errors: CrowdError if nobody came, or a process ended without having
-    said what became of it.
+    Errors: CrowdError if nobody came, or a process ended without having said what became of it, or
+    its machine is silent.
     """
-    if processes == 1:
+    if not places:
         return await run_crowd(target, room, plan, show=show)
-    own, counts = split(plan, processes)
-    keys = str(target.keys) if target.keys is not None else None
-    orders = [Order(folder, room, count, plan.rate / len(counts), keys) for count in counts]
+    own, counts = split(plan, len(places))
+    rate, orders = plan.rate / len(counts), []
+    for place, count in zip(places, counts, strict=False):
+        orders.append((place, Order.of(target, room, visitors=count, rate=rate, away=place.away)))
     news = asyncio.Event()
-    shares = Shares(orders, program, news=news)
+    shares = Shares(orders, news=news)
     try:
-        return await _Many(target, room, (plan, own), shares, news, show).play()
+        outcome = await _Many(target, room, (plan, own), shares, news, show).play()
     finally:
         await shares.end()
+    return replace(outcome, machines=_by_machine(orders, own=own.visitors))
+
+
+def _by_machine(orders: Sequence[tuple[Place, Order]], *, own: int) -> dict[str, int]:
+    """How many visitors each machine had; `own` are in this process."""
+    if not any(place.away for place, _ in orders):
+        return {}
+    found = Counter({HERE: own})
+    for place, order in orders:
+        found[place.machine] += order.visitors
+    return dict(found)
 
 
 class _Many:
@@ -186,26 +103,34 @@ class _Many:
         self._news.set()
 
     async def play(self) -> CrowdOutcome:
-        interrupted = False
+        try:
+            interrupted = await self._stay()
+            self._shares.tell(Word.LEAVE)
+            await self._until(lambda: all(one.over for one in self._shares.all))
+        except CrowdError:
+            self._shares.tell(Word.LEAVE)
+            self._let_go()
+            await asyncio.wait({self._crowd})
+            raise
+        self._let_go()
+        own = await self._crowd
+        self._show()
+        people = [history for one in self._shares.all for history in one.people or ()]
+        histories = (*own.histories, *people)
+        figures = summarise(histories, asked=self._plan.total, media=own.figures.media)
+        return CrowdOutcome(figures, interrupted, histories)
+
+    async def _stay(self) -> bool:
+        """Let all come and stay; whether that was interrupted."""
         try:
             await self._until(lambda: self._stage in IN)
             self._shares.tell(Word.BEGIN)
             await self._until(lambda: all(one.stage in IN for one in self._shares.all))
             await self._hold()
         except asyncio.CancelledError:
-            interrupted = True
             uncancel()
-        except CrowdError:
-            self._let_go()
-            await asyncio.wait({self._crowd})
-            raise
-        self._let_go()
-        own = await self._crowd
-        await self._until(self._all_over)
-        people = [history for one in self._shares.all for history in one.people or ()]
-        histories = (*own.histories, *people)
-        figures = summarise(histories, asked=self._plan.total, media=own.figures.media)
-        return CrowdOutcome(figures, interrupted, histories)
+            return True
+        return False
 
     def _all_over(self) -> bool:
         return self._crowd.done() and all(one.over for one in self._shares.all)
@@ -220,7 +145,9 @@ class _Many:
             if reached():
                 return
             self._news.clear()
-            await self._news.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._news.wait()
 
     def _show(self) -> None:
         """All together; the stage is that of whoever is least far."""
@@ -237,6 +164,5 @@ class _Many:
 
     def _let_go(self) -> None:
         self._leave.set()
-        self._shares.tell(Word.LEAVE)
         if self._stage not in IN:
             self._crowd.cancel()

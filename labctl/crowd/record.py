@@ -16,8 +16,9 @@ from labctl.crowd.media.figures import KINDS
 class CrowdRecord:
     """What was asked (`hold` in seconds, `rate` a second), and the figures that came of it.
 
-    The visitors were spread over `processes`.  `with_media` is how many were to have media; None
-    where nobody was.
+    The visitors were spread over `processes` on each machine.  `machines` has how many came from
+    each, by its name; it is empty if all came from the one that runs labctl.  `with_media` is how
+    many were to have media; None where nobody was.
     """
 
     lab: str = ""
@@ -28,6 +29,7 @@ class CrowdRecord:
     hold: float = 0.0
     rate: float = 0.0
     processes: int = 1
+    machines: Mapping[str, int] = field(default_factory=dict)
     with_media: int | None = None
     figures: Figures = field(default_factory=Figures)
 

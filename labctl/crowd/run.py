@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from labctl.crowd.crowd import Crowd
@@ -75,6 +75,8 @@ class CrowdOutcome:
     interrupted: bool
     histories: tuple[History, ...] = ()
     """What the figures are made of, as it was before they left."""
+    machines: Mapping[str, int] = field(default_factory=dict)
+    """How many visitors came from each machine; empty if all came from this one."""
 
 
 Show = Callable[[CrowdStage, Figures], None]

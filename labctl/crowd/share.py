@@ -1,32 +1,43 @@
-"""A part of a crowd's visitors, in a process of its own.
+"""A part of a crowd's visitors, in a process of its own, here or on another machine of the lab.
 
     python -m labctl.crowd.share        # started by labctl.crowd.many and by nobody else
 
 It is told what to do on its standard input: first a line with an `Order`, then the words of `Word`;
 the input's end means LEAVE.  On its standard output it says how it goes, a line of JSON each time
-(`Said`).
+(`Said`), and every few seconds that it is still there.
+
+On another machine it has this package, `labctl.core`, `labctl.topology` and Python's own library,
+and nothing else (`labctl.providers.docker.crowdimage`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from labctl.core.errors import LabError
 from labctl.core.plain import from_plain, to_plain
+from labctl.core.waiting import Patience
+from labctl.crowd.admission import Admission
+from labctl.crowd.errors import CrowdError
 from labctl.crowd.figures import Figures, History
 from labctl.crowd.run import CrowdPlan, CrowdStage, run_crowd, spare_collector
 from labctl.crowd.sync import new_loop
-from labctl.crowd.target import Target
-from labctl.topology.lab import Lab
-from labctl.topology.workdir import Workdir
+from labctl.crowd.target import Target, prover
+
+TELL_EVERY = 5.0
+"""Seconds between two lines at most: silence then means that a machine is lost."""
+
+DISCARD_PORT = 9
 
 
 class Word(StrEnum):
@@ -38,21 +49,82 @@ class Word(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Who comes: so many visitors, `rate` a second, to a room of the lab in `folder`.
+    """Who comes: so many visitors, `rate` a second, to a room of a lab; and all of its target.
 
-    `keys` is the file for the secrets of TLS, if there is one.
+    The process needs no file of the lab: `ca` is PEM, `patience` the factor, and `admission` has
+    the lab's secrets.  `keys` is the file for the secrets of TLS, if there is one; with `away` the
+    process is on another machine, in the lab's network.
     """
 
-    folder: str
     room: str
     visitors: int
     rate: float
+    address: IPv4Address
+    port: int
+    domain: str
+    network: IPv4Network
+    ca: str
+    patience: float = 1.0
+    admission: Admission = field(default_factory=Admission)
     keys: str | None = None
+    away: bool = False
+
+    @classmethod
+    def of(
+        cls, target: Target, room: str, *, visitors: int, rate: float, away: bool = False
+    ) -> Order:
+        """The order for visitors of a target.  Errors: CrowdError if its CA cannot be read."""
+        return cls(
+            room,
+            visitors,
+            rate,
+            target.address,
+            target.port,
+            target.domain,
+            target.network,
+            target.authority(),
+            target.patience.factor,
+            target.admission,
+            str(target.keys) if target.keys is not None else None,
+            away,
+        )
 
     def target(self) -> Target:
-        """Where they go.  Errors: LabError if there is no lab in the folder."""
-        keys = Path(self.keys) if self.keys is not None else None
-        return Target.of(Lab.load(Workdir(Path(self.folder))), keys=keys)
+        """Where they go; its network is proven before the first packet."""
+        return Target(
+            self.address,
+            self.port,
+            self.domain,
+            Path("ca.crt"),
+            prover_inside(self.network) if self.away else prover(self.network),
+            Patience(self.patience),
+            admission=self.admission,
+            keys=Path(self.keys) if self.keys is not None else None,
+            network=self.network,
+            ca=self.ca,
+        )
+
+
+def prover_inside(network: IPv4Network) -> Callable[[IPv4Address], None]:
+    """For `Target.prove` in a container of another machine, which is in the lab's network only.
+
+    The kernel says with which address of its own it would send; nothing is sent for that.
+    """
+
+    def prove(address: IPv4Address) -> None:
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.connect((str(address), DISCARD_PORT))
+                own = IPv4Address(probe.getsockname()[0])
+        except OSError as error:
+            raise CrowdError(f"There is no way to '{address}': {error.strerror}.") from error
+        if address not in network or own not in network:
+            raise CrowdError(
+                f"Packets to '{address}' would be sent from '{own}' and not from the lab's network"
+                f" {network}, so none is sent."
+            )
+
+    return prove
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +179,43 @@ def say(said: Said) -> None:
     sys.stdout.buffer.flush()
 
 
+class Teller:
+    """Says how it goes whenever that changes, and again while it does not."""
+
+    def __init__(self) -> None:
+        self.stage, self._figures = CrowdStage.JOINING, Figures()
+
+    def show(self, stage: CrowdStage, figures: Figures) -> None:
+        self.stage, self._figures = stage, figures
+        say(Said(stage, figures))
+
+    async def repeat(self) -> None:
+        while True:
+            say(Said(self.stage, self._figures))
+            await asyncio.sleep(TELL_EVERY)
+
+
 async def play(order: Order, target: Target) -> Sequence[History]:
     """Wait for BEGIN, let them come, and let them go at LEAVE; what became of them."""
+    teller = Teller()
+    repeating = asyncio.create_task(teller.repeat())
+    try:
+        return await _come(order, target, teller)
+    finally:
+        repeating.cancel()
+
+
+async def _come(order: Order, target: Target, teller: Teller) -> Sequence[History]:
     orders, plan = Orders(), CrowdPlan(0, order.visitors, hold=0, rate=order.rate)
-    stage = CrowdStage.JOINING
-
-    def show(now: CrowdStage, figures: Figures) -> None:
-        nonlocal stage
-        stage = now
-        say(Said(now, figures))
-
     await orders.wait(Word.BEGIN)
     if orders.has(Word.LEAVE):
         return ()
     staying = partial(orders.wait, Word.LEAVE)
-    crowd = asyncio.create_task(run_crowd(target, order.room, plan, show=show, stay=staying))
+    crowd = asyncio.create_task(run_crowd(target, order.room, plan, show=teller.show, stay=staying))
     leave = asyncio.create_task(staying())
     await asyncio.wait({crowd, leave}, return_when=asyncio.FIRST_COMPLETED)
     leave.cancel()
-    if stage not in (CrowdStage.HOLDING, CrowdStage.LEAVING):
+    if teller.stage not in (CrowdStage.HOLDING, CrowdStage.LEAVING):
         crowd.cancel()  # as Ctrl-C does while a crowd comes in
     return (await crowd).histories
 

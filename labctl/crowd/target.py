@@ -16,6 +16,7 @@ from labctl.topology.lab import Lab
 from labctl.topology.model import VNODE_DOMAIN
 
 HTTPS_PORT = 443
+LOOPBACK = IPv4Network("127.0.0.0/8")
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +27,8 @@ class Target:
     on a network of this machine's own.  TLS verifies `domain` against `ca_file` and nothing else.
     Every deadline of a participant is scaled by `patience`.  With `within`, media goes to no
     address outside that network, whatever a bridge offers.  The secrets of TLS connections are
-    appended to `keys`, a file that Wireshark reads (SSLKEYLOGFILE).
+    appended to `keys`, a file that Wireshark reads (SSLKEYLOGFILE).  `network` is that of the lab,
+    and `ca` the content of `ca_file` where that file is another machine's.
     """
 
     address: IPv4Address
@@ -38,6 +40,8 @@ class Target:
     within: IPv4Network | None = None
     admission: Admission = field(default_factory=Admission)
     keys: Path | None = None
+    network: IPv4Network = LOOPBACK
+    ca: str | None = None
     session: ssl.SSLSession | None = field(default=None, init=False, repr=False)
     """TLS session of an earlier participant, to resume: a third less CPU per login."""
     _context: ssl.SSLContext | None = field(default=None, init=False, repr=False)
@@ -45,34 +49,43 @@ class Target:
     @classmethod
     def of(cls, lab: Lab, *, keys: Path | None = None) -> Target:
         """The target for a lab; `keys` gets the secrets of its connections."""
-        from labctl.host.network import prove_local  # late: a crowd on loopback needs none of it
-
-        def prove(address: IPv4Address) -> None:
-            prove_local([address], network=lab.topology.network)
-
-        ca_file = lab.folder.ca / "ca.crt"
+        ca_file, network = lab.folder.ca / "ca.crt", lab.topology.network
         address, domain = lab.topology.jms.address, lab.topology.domain
-        admission = Admission.of(lab)
+        admission, prove = Admission.of(lab), prover(network)
         if keys is not None:
             make_key_log(keys)
         found = cls(address, HTTPS_PORT, domain, ca_file, prove, lab.patience, admission=admission)
-        found.keys = keys
+        found.keys, found.network = keys, network
         return found
+
+    def authority(self) -> str:
+        """The lab's CA as PEM.  Errors: CrowdError if it cannot be read."""
+        try:
+            text = self.ca if self.ca is not None else self.ca_file.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise self._bad_authority(str(error)) from error
+        if not text.strip():
+            # ssl would then trust whatever this machine does.
+            raise self._bad_authority("it is empty")
+        return text
 
     def context(self) -> ssl.SSLContext:
         """The TLS settings, made at first use after the address was proven."""
         if self._context is None:
             self.prove(self.address)
             try:
-                self._context = ssl.create_default_context(cafile=str(self.ca_file))
-            except (OSError, ssl.SSLError) as error:
-                raise CrowdError(
-                    f"The lab's CA '{self.ca_file}' cannot be read: {error}.",
-                    hint="Run 'labctl up' to write it again.",
-                ) from error
+                self._context = ssl.create_default_context(cadata=self.authority())
+            except (ssl.SSLError, ValueError) as error:
+                raise self._bad_authority(str(error)) from error
             if self.keys is not None:
                 self._context.keylog_filename = str(self.keys)
         return self._context
+
+    def _bad_authority(self, why: str) -> CrowdError:
+        return CrowdError(
+            f"The lab's CA '{self.ca_file}' cannot be read: {why}.",
+            hint="Run 'labctl up' to write it again.",
+        )
 
     def may_send(self, address: str) -> bool:
         """Whether media may go to an address that a bridge offers."""
@@ -105,6 +118,17 @@ class Target:
     def room_jid(self, room: str, vnode: str | None) -> str:
         """The address of a room, as clients have it; `room` is a name as people type it."""
         return RoomName.of(room).address(self.host(vnode))
+
+
+def prover(network: IPv4Network) -> Callable[[IPv4Address], None]:
+    """For `Target.prove` on the machine that runs labctl: `network` must be its own."""
+
+    def prove(address: IPv4Address) -> None:
+        from labctl.host.network import prove_local  # late: a crowd on loopback needs none of it
+
+        prove_local([address], network=network)
+
+    return prove
 
 
 def make_key_log(path: Path) -> None:

@@ -46,7 +46,7 @@ def ensure_images(
     its name only if it is complete.  Errors: LabError with the path of the log.
     """
     wanted = tuple(roles)
-    with _own(state_dir() / f"images-{store.kind}.lock", progress=progress):
+    with only_maker(store.kind, progress=progress):
         found = store.local()
         plan = choose_plan(
             wanted,
@@ -103,7 +103,7 @@ def ensure_base(
     if plan.base in store.local():
         # Whoever is baking roles meanwhile need not be waited for.
         return plan.base
-    with _own(state_dir() / f"images-{store.kind}.lock", progress=progress):
+    with only_maker(store.kind, progress=progress):
         if plan.base not in store.local():
             store.make(
                 plan,
@@ -144,8 +144,9 @@ def choose_plan(
 
 
 @contextmanager
-def _own(path: Path, *, progress: Progress) -> Iterator[None]:
+def only_maker(kind: ImageKind, *, progress: Progress) -> Iterator[None]:
     """Lock the images of one kind for this process; the kernel releases the lock when it ends."""
+    path = state_dir() / f"images-{kind}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         try:

@@ -61,6 +61,21 @@ class BundleParts:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CrowdHost:
+    """Another machine of a lab, ready for a part of a crowd.
+
+    `python` starts Python in the lab's network there, with the modules of `labctl.crowd.share` and
+    with this process's input and output; `env` is added to its environment.  `hint` says what to do
+    if the machine does not answer.
+    """
+
+    name: str
+    python: tuple[str, ...]
+    env: Mapping[str, str]
+    hint: str
+
+
 class Provider(Protocol):
     """What runs the machines.  Every method may raise LabError."""
 
@@ -201,6 +216,13 @@ class Provider(Protocol):
         """The end of a node's console or container log; empty if there is none."""
         ...
 
+    def crowd_hosts(self, lab: Lab, *, processes: int, progress: Progress) -> Sequence[CrowdHost]:
+        """The lab's other machines, made ready for so many processes of a crowd on each.
+
+        None for a lab on this machine.
+        """
+        ...
+
     def bundle(self, lab: Lab) -> BundleParts:
         """What a lab needs on another machine that has the provider and Vagrant only.
 
@@ -221,6 +243,11 @@ def in_one_run(nodes: Sequence[Node]) -> Sequence[tuple[Mapping[str, str], Seque
 def no_hosts(hosts: Sequence[str]) -> list[Check]:
     """`Provider.check_hosts` where labs are on one machine: `resolve_provider` refuses it."""
     return []
+
+
+def no_crowd_hosts(lab: Lab, *, processes: int, progress: Progress) -> Sequence[CrowdHost]:
+    """`Provider.crowd_hosts` where labs are on one machine."""
+    return ()
 
 
 def describe_kernel(provider: Provider) -> str:

@@ -34,3 +34,15 @@ def test_a_program_that_has_ended_is_told() -> None:
     with pytest.raises(ProcessError, match="has ended before"):
         flow.write(LARGE, seconds=20)
     flow.end()
+
+
+def test_a_program_gets_an_environment_besides_this_ones() -> None:
+    flow = Flow(["sh", "-c", 'echo "$WHERE${PATH:+ and here}"'], env={"WHERE": "there"})
+    assert list(flow.lines()) == [b"there and here\n"]
+    assert flow.end()[0] == 0
+
+
+def test_a_program_that_goes_on_is_stopped() -> None:
+    flow = Flow(["sleep", "60"])
+    flow.stop()
+    assert list(flow.lines()) == [] and flow.end()[0] < 0

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from ipaddress import IPv4Address
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from click.testing import CliRunner
 from labctl.cli import crowd as command
 from labctl.core.flow import Flow
 from labctl.core.plain import to_plain
-from labctl.crowd import CrowdError, Target
+from labctl.crowd import CrowdError
 from labctl.crowd.figures import Figures, merge
-from labctl.crowd.many import PROGRAM, run_many, split
+from labctl.crowd.many import run_many, split
 from labctl.crowd.media.options import MediaOptions
 from labctl.crowd.run import CrowdOutcome, CrowdPlan, CrowdStage, MediaPlan, Show, run_crowd
 from labctl.crowd.share import Order, Said
+from labctl.crowd.shares import Place
+from labctl.crowd.target import LOOPBACK
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
 from labctl.topology.spec import Spec
@@ -34,9 +37,8 @@ from tests.crowd.test_run import properties
 pytestmark = [pytest.mark.sockets, pytest.mark.programs]
 
 
-def program_for(target: Target) -> list[str]:
-    module = "tests.crowd.loopbackshare"
-    return [sys.executable, "-m", module, str(target.port), str(target.ca_file)]
+PROGRAM = (sys.executable, "-m", "tests.crowd.loopbackshare")
+HERE = Place(PROGRAM)
 
 
 def run(
@@ -44,9 +46,8 @@ def run(
     server: FakeXmpp,
     plan: CrowdPlan,
     *,
-    processes: int = 2,
+    places: Sequence[Place] = (HERE, HERE),
     show: Show | None = None,
-    program: Sequence[str] = (),
 ) -> CrowdOutcome:
     async def main() -> CrowdOutcome:
         async with asyncio.timeout(60), running(server, folder) as target:
@@ -54,10 +55,8 @@ def run(
                 target,
                 "r1",
                 plan,
-                folder=str(folder),
-                processes=processes,
+                places=places,
                 show=show or (lambda *_: None),
-                program=program or program_for(target),
             )
 
     with asyncio.Runner() as runner:
@@ -71,7 +70,7 @@ def nobody_stayed(server: FakeXmpp) -> bool:
 def test_everybody_is_in_one_table(tmp_path: Path) -> None:
     server, seen = FakeXmpp(vnode="v2"), list[tuple[CrowdStage, Figures]]()
     plan = CrowdPlan(2, 7, hold=0.6, rate=50)
-    outcome = run(tmp_path, server, plan, processes=3, show=lambda *told: seen.append(told))
+    outcome = run(tmp_path, server, plan, places=[HERE] * 3, show=lambda *told: seen.append(told))
     figures = outcome.figures
     assert figures.well and not outcome.interrupted
     assert (figures.asked, figures.joined, figures.redirected) == (9, 9, {"v2": 9})
@@ -84,6 +83,16 @@ def test_everybody_is_in_one_table(tmp_path: Path) -> None:
     assert stages[0] is CrowdStage.JOINING and stages[-1] is CrowdStage.LEAVING
     assert max(figures.joined for _, figures in seen) == 9, "what is shown has all of them"
     assert {figures.asked for _, figures in seen} == {9}
+
+
+def test_visitors_leave_before_those_whose_conference_it_is(tmp_path: Path) -> None:
+    """Jicofo ends a conference with its participants, and visitors would count as removed."""
+    server = FakeXmpp()
+    assert run(tmp_path, server, CrowdPlan(2, 4, hold=0.2, rate=50)).figures.well
+    presences = [stanza for stanza in server.stanzas if stanza.tag.endswith("presence")]
+    came = list(dict.fromkeys(each.get("to") for each in presences))
+    went = [each.get("to") for each in presences if each.get("type") == "unavailable"]
+    assert len(came) == len(went) == 6 and set(went[-2:]) == set(came[:2])
 
 
 def is_request(stanza: object) -> bool:
@@ -152,7 +161,7 @@ def test_a_process_that_is_killed_is_told_and_the_others_leave(tmp_path: Path) -
 def test_a_process_that_says_something_else_is_told(tmp_path: Path) -> None:
     program = [sys.executable, "-c", "print('no JSON'); raise SystemExit('no module')"]
     with pytest.raises(CrowdError, match="with 2 visitors, ended with status 1: no module"):
-        run(tmp_path, FakeXmpp(), CrowdPlan(1, 4, hold=60, rate=50), program=program)
+        run(tmp_path, FakeXmpp(), CrowdPlan(1, 4, hold=60, rate=50), places=[Place(program)] * 2)
 
 
 def children() -> list[int]:
@@ -169,8 +178,8 @@ def test_a_process_whose_parent_has_gone_lets_its_visitors_leave(tmp_path: Path)
 
     async def main() -> None:
         async with running(server, tmp_path) as target:
-            share = Flow(program_for(target))
-            order = json.dumps(to_plain(Order(str(tmp_path), "r1", 2, 50)))
+            share = Flow(PROGRAM)
+            order = json.dumps(to_plain(Order.of(target, "r1", visitors=2, rate=50)))
             share.write(f"{order}\nbegin\n".encode(), seconds=5)
             lines = share.lines()
             while (await asyncio.to_thread(next, lines)).find(b'"holding"') < 0:
@@ -184,12 +193,14 @@ def test_a_process_whose_parent_has_gone_lets_its_visitors_leave(tmp_path: Path)
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def test_a_process_for_a_lab_that_is_not_there_says_so(tmp_path: Path) -> None:
-    share = Flow(PROGRAM)
-    order = Order(str(tmp_path / "none"), "r1", 2, 50)
-    share.write(json.dumps(to_plain(order)).encode() + b"\n", seconds=5)
-    [line] = share.lines()
-    assert "'none'" in (Said.of_line(line).failure or "")
+def test_a_process_that_cannot_do_it_says_so() -> None:
+    share = Flow(Place().program)
+    order = Order(
+        "r1", 2, 50, IPv4Address("127.0.0.1"), 1, "x", LOOPBACK, "no certificate", away=True
+    )
+    share.write(f"{json.dumps(to_plain(order))}\nbegin\n".encode(), seconds=5)
+    *_, line = share.lines()
+    assert "The lab's CA" in (Said.of_line(line).failure or "")
     assert share.end() == (0, "")
 
 

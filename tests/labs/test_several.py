@@ -7,15 +7,21 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
 
 from labctl.core.progress import silent
+from labctl.core.waiting import Deadline, wait_until
 from labctl.host.network import bridge_name
 from labctl.images.make import ensure_images
+from labctl.providers.docker.crowdhosts import CROWD_LABEL
+from labctl.providers.docker.crowdimage import ensure_crowd_image
 from labctl.providers.docker.images import DOCKER_IMAGES
-from labctl.topology.spec import Packages, PackageSource, Role
+from labctl.topology.hosts import host_name
+from labctl.topology.spec import DEFAULT_RELEASE, Packages, PackageSource, Role
 from labctl.topology.workdir import ROOT, Workdir
 from tests.schemas import checked
 from tests.several import SBIN, Machine, Machines, run, several
@@ -65,19 +71,36 @@ class Spread:
         return {name.removeprefix(f"labctl-{NAME}") for name in names}
 
 
+def crowd_on(machine: Machine) -> list[str]:
+    """The parts of crowds on a machine, and what Docker says of each."""
+    words = ("--filter", f"label={CROWD_LABEL}", "--format", "{{.ID}} {{.Status}}")
+    return machine.docker("ps", "--all", *words).splitlines()
+
+
 @pytest.fixture(scope="module")
 def spread(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spread]:
     """A lab that is up on three machines; the images are baked on this one's engine, as always."""
     roles = [Role.JMS, Role.JVB, Role.VISITORS]
     packages = Packages(source=PackageSource.STAND_INS)
     images = ensure_images(roles, packages, store=DOCKER_IMAGES, progress=silent)
+    crowd = ensure_crowd_image(DEFAULT_RELEASE, progress=silent)
     folder = tmp_path_factory.mktemp("several")
     if shutil.which("sshd", path=SBIN) is None:
         pytest.skip("'sshd' is not installed: 'bin/test --long' installs it")
     with several("one", "two") as machines:
         saved = folder / "images.tar"
         base = [ref for ref in sorted(DOCKER_IMAGES.local()) if ref.startswith("labctl/base:")]
-        run("docker", "image", "save", "--output", saved, *images.values(), *base, timeout=300)
+        run(
+            "docker",
+            "image",
+            "save",
+            "--output",
+            saved,
+            *images.values(),
+            *base,
+            crowd,
+            timeout=300,
+        )
         machines.control.docker("image", "load", "--input", saved, timeout=300)
         saved.unlink()
         found = Spread(machines, folder / "lab.conf")
@@ -133,6 +156,41 @@ def test_a_node_has_one_address_and_no_way_out(spread: Spread) -> None:
     addresses = [item["local"] for link in json.loads(found) if link for item in link["addr_info"]]
     assert addresses == ["127.0.0.1", "192.168.73.106"]
     assert "default" not in spread.run("exec", "jvb1", "--lab", NAME, "--", "ip", "route")
+
+
+def test_a_crowd_comes_from_every_machine(spread: Spread) -> None:
+    words = ("--participants", "2", "--visitors", "12", "--machines", "--hold", "2", "--json")
+    found = checked("crowd", spread.run("crowd", *words, "--lab", NAME))
+    _, one, two = spread.machines.all
+    assert found["well"] and found["joined"] == 14 and not found["lost"]
+    assert found["phases"]["all"]["count"] == 14, "everybody's times are in one table"
+    assert found["machines"] == {"local": 4, host_name(one.ssh): 4, host_name(two.ssh): 4}
+    log = spread.run("exec", "jms", "--lab", NAME, "--", "sudo", "cat", "/var/log/nginx/access.log")
+    origins = {line.split()[0] for line in log.splitlines() if "/xmpp-websocket" in line}
+    inside = IPv4Network("192.168.73.64/27")
+    assert len([it for it in origins if IPv4Address(it) in inside]) == 2, origins
+    for machine in spread.machines.all:
+        assert not crowd_on(machine)
+
+
+def test_a_machine_that_is_lost_ends_the_crowd(spread: Spread) -> None:
+    """It is named, and what it has of the crowd goes when it is back."""
+    _, _, two = spread.machines.all
+    words = ("--participants", "2", "--visitors", "6", "--machines", "--hold", "600")
+    with spread.machines.start("crowd", *words, "--lab", NAME) as crowd:
+        assert crowd.stdout is not None
+        try:
+            assert any("holding" in line for line in crowd.stdout)
+            assert crowd_on(two)
+            spread.machines.cut(two)
+            said = crowd.stdout.read()
+        finally:
+            crowd.terminate()
+            spread.machines.heal(two)
+    assert f"2 visitors on machine '{host_name(two.ssh)}'" in said and "Traceback" not in said
+    for machine in spread.machines.all:
+        gone = partial(lambda it: not crowd_on(it), machine)
+        assert wait_until(gone, deadline=Deadline.after(120), interval=2), crowd_on(machine)
 
 
 def test_a_lost_machine_is_named_and_comes_back(spread: Spread) -> None:

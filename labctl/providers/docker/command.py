@@ -24,10 +24,10 @@ def environ_of(host: str) -> dict[str, str]:
     return {} if is_here(host) else {"DOCKER_HOST": host}
 
 
-def lab_filters(workdir: Workdir) -> list[str]:
-    """Options that select only what belongs to this lab.
+def lab_filters(workdir: Workdir, *, label: str = LAB_LABEL) -> list[str]:
+    """Options that select only what belongs to this lab; `label` has its name.
 
     They use its name and folder, so that labs of two checkouts never mix.
     """
-    labels = {LAB_LABEL: workdir.lab, WORKDIR_LABEL: str(workdir.path.resolve())}
+    labels = {label: workdir.lab, WORKDIR_LABEL: str(workdir.path.resolve())}
     return [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]

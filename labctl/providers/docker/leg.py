@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from labctl.core.errors import LabError
 from labctl.host.network import bridge_name, read_interfaces
-from labctl.providers.docker.command import WORKDIR_LABEL, docker
+from labctl.providers.docker.command import WORKDIR_LABEL, docker, lab_filters
 from labctl.providers.docker.prove import find_image
 from labctl.topology.lab import Lab
 from labctl.topology.workdir import Workdir
@@ -97,8 +97,5 @@ def _stands(lab: Lab, address: str) -> bool:
 
 
 def _ids(workdir: Workdir, *more: str) -> list[str]:
-    labels = {LEG_LABEL: workdir.lab, WORKDIR_LABEL: str(workdir.path.resolve())}
-    filters = [
-        word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")
-    ]
+    filters = lab_filters(workdir, label=LEG_LABEL)
     return docker("ps", "--all", "--quiet", *filters, *more).split()

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from labctl.core.process import run
+from labctl.core.progress import Progress, silent
 from labctl.images.rootfs import SCRATCH
 from labctl.providers.docker.command import (
     LAB_LABEL,
@@ -20,7 +21,7 @@ from labctl.providers.docker.command import (
     lab_filters,
 )
 from labctl.providers.docker.machines import by_host, on_all
-from labctl.topology.hosts import HERE
+from labctl.topology.hosts import HERE, host_name
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node
 from labctl.topology.workdir import Workdir
@@ -35,12 +36,19 @@ RESOLV = "resolv.conf"
 
 
 def send_images(nodes: Sequence[Node]) -> dict[str, list[str]]:
-    """Send each machine the images of its nodes that it does not have; returns which, by machine.
+    """Send machines the images of their nodes that they do not have; returns which, by machine."""
+    placed = {host: {node.image for node in found} for host, found in by_host(nodes).items()}
+    placed.pop(HERE, None)
+    return send_to(placed)
+
+
+def send_to(
+    placed: Mapping[str, Collection[str]], *, progress: Progress = silent
+) -> dict[str, list[str]]:
+    """Send other machines the images that they do not have; returns which, by machine.
 
     Images are compared by the digests of their layers, which no engine stores in another way.
     """
-    placed = {host: {node.image for node in found} for host, found in by_host(nodes).items()}
-    placed.pop(HERE, None)
     if not placed:
         return {}
     wanted = read_digests(HERE, {image for images in placed.values() for image in images})
@@ -51,7 +59,10 @@ def send_images(nodes: Sequence[Node]) -> dict[str, list[str]]:
     }
     sent = {host: images for host, images in missing.items() if images}
     for images in sorted(set(map(tuple, sent.values()))):
-        _send(images, to=[host for host, mine in sent.items() if tuple(mine) == images])
+        to = [host for host, mine in sent.items() if tuple(mine) == images]
+        names = ", ".join(f"'{host_name(host)}'" for host in to)
+        progress("images", f"sending {', '.join(images)} to {names}")
+        _send(images, to=to)
     return sent
 
 

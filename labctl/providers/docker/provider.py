@@ -9,7 +9,16 @@ from labctl.core.errors import LabError
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
 from labctl.providers.base import Ability, PassingError, Rank
-from labctl.providers.docker import checks, engine, network, overlay, prove, spread, swarm
+from labctl.providers.docker import (
+    checks,
+    crowdhosts,
+    engine,
+    network,
+    overlay,
+    prove,
+    spread,
+    swarm,
+)
 from labctl.providers.docker.bundle import bundle
 from labctl.providers.docker.images import DOCKER_IMAGES
 from labctl.providers.docker.machines import split
@@ -51,6 +60,7 @@ class DockerProvider:
     start = staticmethod(spread.start)
     halt = staticmethod(spread.halt)
     read_console = staticmethod(spread.read_console)
+    crowd_hosts = staticmethod(crowdhosts.crowd_hosts)
     bundle = staticmethod(bundle)
     clean = staticmethod(spread.clean)
 

@@ -14,6 +14,7 @@ from labctl.core.errors import LabError
 from labctl.core.files import write_file
 from labctl.providers.docker import containers
 from labctl.providers.docker.command import docker, lab_filters
+from labctl.providers.docker.crowdhosts import remove_crowd
 from labctl.providers.docker.leg import ensure_leg, remove_leg
 from labctl.providers.docker.machines import (
     by_host,
@@ -69,6 +70,7 @@ def prepare(lab: Lab, known: Mapping[str, str]) -> dict[str, str]:
         removed |= gone
         if anew:
             remove_volumes(lab.folder, host)
+            remove_crowd(lab.folder, host)
     if anew:
         _remove_networks(lab.folder)
     ensure_network(lab)
@@ -200,6 +202,7 @@ def _clean_or_error(workdir: Workdir, host: str) -> LabError | None:
         found = containers.read_containers(workdir, at=host)
         containers.remove_containers((container.id for container in found), at=host)
         remove_volumes(workdir, host)
+        remove_crowd(workdir, host)
     except LabError as error:
         return error
     return None

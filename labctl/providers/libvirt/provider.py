@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from labctl.core.errors import LabError
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
-from labctl.providers.base import Ability, PassingError, Rank, in_one_run, no_hosts
+from labctl.providers.base import Ability, PassingError, Rank, in_one_run, no_crowd_hosts, no_hosts
 from labctl.providers.libvirt import daemon, domains, network, prove
 from labctl.providers.libvirt import machines as machines_
 from labctl.providers.libvirt.bundle import bundle
@@ -50,6 +50,7 @@ class LibvirtProvider:
     start = staticmethod(machines_.start)
     halt = staticmethod(machines_.halt)
     read_console = staticmethod(machines_.read_console)
+    crowd_hosts = staticmethod(no_crowd_hosts)
     bundle = staticmethod(bundle)
     clean = staticmethod(machines_.clean)
 

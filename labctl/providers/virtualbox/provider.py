@@ -9,7 +9,7 @@ from labctl.core.errors import LabError
 from labctl.core.progress import Progress
 from labctl.host.needs import Need
 from labctl.images.store import ImageStore
-from labctl.providers.base import Ability, Rank, in_one_run, no_hosts
+from labctl.providers.base import Ability, Rank, in_one_run, no_crowd_hosts, no_hosts
 from labctl.providers.virtualbox import host, network
 from labctl.providers.virtualbox import machines as machines_
 from labctl.providers.virtualbox.bundle import bundle
@@ -50,6 +50,7 @@ class VirtualBoxProvider:
     start = staticmethod(machines_.start)
     halt = staticmethod(machines_.halt)
     read_console = staticmethod(machines_.read_console)
+    crowd_hosts = staticmethod(no_crowd_hosts)
     bundle = staticmethod(bundle)
     clean = staticmethod(machines_.clean)
 

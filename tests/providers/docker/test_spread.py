@@ -192,7 +192,7 @@ def test_a_lab_is_removed_from_all_machines(
     monkeypatch.setattr(spread, "recorded_hosts", lambda _: HOSTS)
     engines.says("local", "network ls --filter", "overlay\tlabctl-demo\n")
     engines.says("lab2", "volume ls", "labctl-demo-jvb1\n")
-    engines.says("local", "ps --all --quiet", "1e6\n")
+    engines.says("local", "ps --all --quiet --filter label=labctl.leg=demo", "1e6\n")
     spread.clean(lab.folder)
     assert engines.of("volume rm") == ["lab2: docker volume rm --force labctl-demo-jvb1"]
     assert engines.of("docker rm") == ["local: docker rm --force --volumes 1e6"]
@@ -228,6 +228,9 @@ def test_a_lab_that_was_on_one_machine_loses_its_bridge_by_docker(
     spread.prepare(lab, {})
     assert "local: docker network rm labctl-demo" in engines.asked
     assert engines.of("ip link delete") == []
+    assert len(engines.of("label=labctl.crowd=demo")) == len(HOSTS), (
+        "a crowd would hold the network"
+    )
 
 
 def test_what_a_lost_machine_has_is_named_and_the_network_stays(
