@@ -34,6 +34,8 @@ FIREWALL_FILE = "/etc/nftables.conf"
 TURN_CONF = "/etc/turnserver.conf"
 VNODE_UNIT = f"/etc/systemd/system/{VNODE.template}"
 PROSODY_LIMITS = f"/etc/systemd/system/{PROSODY.name}.d/labctl.conf"
+NGINX_LIMITS = f"/etc/systemd/system/{NGINX.name}.d/labctl.conf"
+OPEN_FILES = "jms/open-files.conf.j2"
 PROSODY_DATA = "/var/lib/prosody"
 OWN_MODULES = tuple(
     f"/usr/local/lib/prosody/modules/mod_{name}.lua" for name in ("tenant_hosts", "fresh_secrets")
@@ -115,7 +117,7 @@ def _prosody(renderer: Renderer, unit: UnitFacts) -> Piece:
     )
     files = (
         renderer.file(config, "jms/prosody.cfg.lua.j2", group="prosody", mode=0o640),
-        renderer.file(PROSODY_LIMITS, "jms/prosody-limits.conf.j2"),
+        renderer.file(PROSODY_LIMITS, OPEN_FILES, unit=unit.name),
         *_own_modules(renderer),
         *renderer.pair(domain, f"{certs}/{domain}", group="prosody"),
         *renderer.pair(auth, f"{certs}/{auth}", group="prosody"),
@@ -154,6 +156,7 @@ def _nginx(renderer: Renderer, unit: UnitFacts) -> Piece:
     files = (
         *renderer.pair(domain, f"{MEET}/{domain}", group="root"),
         renderer.file(main, "jms/nginx.conf.j2", suites=TLS12_SUITES),
+        renderer.file(NGINX_LIMITS, OPEN_FILES, unit=unit.name),
         renderer.file(site, "jms/nginx-site.conf.j2", class_page=CLASS_PAGE, headers=HEADERS),
         renderer.file(f"{MEET}/{domain}-config.js", "jms/config.js.j2"),
     )

@@ -26,7 +26,7 @@ for tree in /nodes/*; do
         name=$(basename "${unit%.d}" | sed 's/@\.service/@1.service/')
         # This image has Debian's packages and none of Jitsi's: nothing to add to.
         case $name in jicofo.service | jitsi-videobridge2.service) continue ;; esac
-        check systemd-analyze "$name" systemd-analyze verify "$name"
+        check systemd-analyze "$name" systemd-analyze --man=no verify "$name"
     done
     for key in jicofo/jicofo.conf:jicofo videobridge/jvb.conf:videobridge \
         videobridge/jvb.conf:ice4j; do
