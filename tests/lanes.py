@@ -33,18 +33,18 @@ MARKERS = ("lab", "engine")
 """What must be in a lane."""
 
 
-def lane_of(path: str) -> str | None:
-    """The lane of a test by its file, a path below the root; none: it runs anywhere."""
-    return next((lane for lane, paths in LANES.items() if path.startswith(paths)), None)
+def lane_of(nodeid: str) -> str | None:
+    """The lane of a test by its file, with which its id begins; none: it runs anywhere."""
+    return next((lane for lane, paths in LANES.items() if nodeid.startswith(paths)), None)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Lanes first where there are several processes; nobody forgets to name a file."""
     outside = {
-        path
+        item.nodeid.partition("::")[0]
         for item in items
-        if lane_of(path := item.nodeid.partition("::")[0]) is None
+        if lane_of(item.nodeid) is None
         and any(item.get_closest_marker(marker) for marker in MARKERS)
     }
     if outside:
@@ -62,8 +62,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
     class Lanes(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            path = nodeid.partition("::")[0]
-            return lane_of(path) or path
+            return lane_of(nodeid) or nodeid.partition("::")[0]
 
     config.option.loadscopereorder = False  # else what has most tests comes first
     return Lanes(config, log)

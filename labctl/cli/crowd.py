@@ -158,7 +158,7 @@ def crowd_command(
     check_media(participants, visitors, media=media, media_visitors=media_visitors)
     if machines:
         check_machines(topology, keys=tls_keys)
-    count = processes * (len(machines_of(topology)) if machines else 1)
+    count = processes * (len(topology.machines) if machines else 1)
     check_processes(processes, visitors - media_visitors, count=count)
     plan = CrowdPlan(participants, visitors, hold, rate)
     if media or media_visitors:
@@ -238,7 +238,7 @@ def check_processes(processes: int, visitors: int, *, count: int) -> None:
 
 def check_machines(topology: Topology, *, keys: Path | None) -> None:
     """UsageError for a lab on one machine, or for secrets that would stay on the others."""
-    if len(machines_of(topology)) < 2:
+    if len(topology.machines) < 2:
         raise UsageError(
             f"Lab '{topology.lab}' is on this machine only, so '--machines' has no others.",
             hint="'hosts' in lab.conf spreads a lab of containers; '--processes' uses more cores"
@@ -249,13 +249,6 @@ def check_machines(topology: Topology, *, keys: Path | None) -> None:
             "'--tls-keys' takes the secrets of this machine's connections only.",
             hint="Omit '--machines', or '--tls-keys'.",
         )
-
-
-def machines_of(topology: Topology) -> frozenset[str]:
-    """The machines of a lab; the one that runs labctl is always one of them."""
-    from labctl.topology.hosts import HERE
-
-    return frozenset({HERE, *topology.spec.hosts})
 
 
 def prepare_hosts(lab: Lab, *, processes: int) -> Sequence[CrowdHost]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from labctl.topology.hosts import HERE
 from labctl.topology.spec import ProviderName, Role, Size, Spec
 
 TOPOLOGY_FORMAT = 2
@@ -117,6 +118,11 @@ class Topology:
     def host_address(self) -> IPv4Address:
         """The address of the machine that runs labctl on the lab's network."""
         return self.network[HOST_OFFSET]
+
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machines that the lab uses: first this one, which is always in its network."""
+        return (HERE, *(host for host in self.spec.hosts if host != HERE))
 
     @property
     def jms(self) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,18 @@ def make_base(job: BaseJob, *, scratch: Path) -> None:
     """Make the base image; it gets its name last, so that it is complete or does not exist."""
     wanted = RootfsJob(job.mirror, job.release, packages=job.release.base, scripts=SCRIPTS)
     tree = make_rootfs(wanted, scratch=scratch, log=job.log)
-    changes = [*IMPORT_CHANGES, *(f"LABEL {key}={value}" for key, value in job.labels.items())]
-    options = [word for change in changes for word in ("--change", change)]
-    process.run(["docker", "import", *options, tree, job.reference], log=job.log, timeout=300)
+    import_tree(tree, job.reference, labels=job.labels, changes=IMPORT_CHANGES, log=job.log)
+
+
+def import_tree(
+    tree: Path,
+    reference: str,
+    *,
+    labels: Mapping[str, str],
+    log: Path,
+    changes: Sequence[str] = (),
+) -> None:
+    """Make an image of the tar of a file system; `changes` are lines of a Dockerfile."""
+    lines = [*changes, *(f"LABEL {key}={value}" for key, value in labels.items())]
+    options = [word for line in lines for word in ("--change", line)]
+    process.run(["docker", "import", *options, tree, reference], log=log, timeout=300)

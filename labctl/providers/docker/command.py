@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from labctl.core.process import run
 from labctl.topology.hosts import HERE, is_here
 from labctl.topology.workdir import Workdir
@@ -24,10 +26,20 @@ def environ_of(host: str) -> dict[str, str]:
     return {} if is_here(host) else {"DOCKER_HOST": host}
 
 
+def lab_labels(workdir: Workdir, *, label: str = LAB_LABEL) -> dict[str, str]:
+    """The labels of what belongs to this lab; `label` has its name."""
+    return {label: workdir.lab, WORKDIR_LABEL: str(workdir.path.resolve())}
+
+
+def label_words(labels: Mapping[str, str]) -> list[str]:
+    """Options that give something labels."""
+    return [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+
+
 def lab_filters(workdir: Workdir, *, label: str = LAB_LABEL) -> list[str]:
     """Options that select only what belongs to this lab; `label` has its name.
 
     They use its name and folder, so that labs of two checkouts never mix.
     """
-    labels = {label: workdir.lab, WORKDIR_LABEL: str(workdir.path.resolve())}
+    labels = lab_labels(workdir, label=label)
     return [word for key, value in labels.items() for word in ("--filter", f"label={key}={value}")]

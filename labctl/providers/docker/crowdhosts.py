@@ -9,9 +9,14 @@ from __future__ import annotations
 from labctl.core.errors import LabError
 from labctl.core.progress import Progress
 from labctl.providers.base import CrowdHost
-from labctl.providers.docker.command import WORKDIR_LABEL, docker, environ_of, lab_filters
+from labctl.providers.docker.command import (
+    docker,
+    environ_of,
+    lab_filters,
+    lab_labels,
+    label_words,
+)
 from labctl.providers.docker.crowdimage import ensure_crowd_image
-from labctl.providers.docker.machines import hosts_of
 from labctl.providers.docker.overlay import RANGE_LENGTH
 from labctl.providers.docker.parcel import send_to
 from labctl.providers.docker.swarm import check_swarm
@@ -43,7 +48,7 @@ def crowd_hosts(lab: Lab, *, processes: int, progress: Progress) -> tuple[CrowdH
     Errors: LabError if a machine does not answer, the lab has no network, or the network has not
     enough addresses for so many processes.
     """
-    machines = hosts_of(lab.topology)
+    machines = lab.topology.machines
     others = [host for host in machines if host != HERE]
     if not others:
         return ()
@@ -52,10 +57,9 @@ def crowd_hosts(lab: Lab, *, processes: int, progress: Progress) -> tuple[CrowdH
     network = _network_id(lab.folder)
     image = ensure_crowd_image(lab.topology.spec.debian, progress=progress)
     send_to({host: [image] for host in others}, progress=progress)
-    labels = {CROWD_LABEL: lab.folder.lab, WORKDIR_LABEL: str(lab.folder.path.resolve())}
     python = (
         *("docker", "run", *RUN_OPTIONS, *CONFINED, "--network", network),
-        *(word for key, value in labels.items() for word in ("--label", f"{key}={value}")),
+        *label_words(lab_labels(lab.folder, label=CROWD_LABEL)),
         *(image, "python3", "-P"),
     )
     return tuple(

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 
-from labctl.core import process
 from labctl.core.progress import Progress
 from labctl.images import debian
 from labctl.images import rootfs as tree
@@ -22,6 +21,7 @@ from labctl.images.debs import host_architecture
 from labctl.images.make import CACHE, only_maker
 from labctl.images.plan import RECIPES
 from labctl.providers.docker.baking import DISK_HINT, check_disk
+from labctl.providers.docker.base import import_tree
 from labctl.providers.docker.images import DOCKER_IMAGES, HASH_LABEL, ROLE_LABEL
 from labctl.topology.places import CODE
 
@@ -87,13 +87,11 @@ def _make(
     progress("images", f"making Debian's Python for the crowd from '{mirror.main}'", node=NAME)
     job = tree.RootfsJob(mirror, debian.load_release(release), packages=PACKAGES, scripts=())
     labels = {ROLE_LABEL: NAME, HASH_LABEL: reference.rpartition(":")[2]}
-    changes = [f"LABEL {key}={value}" for key, value in labels.items()]
-    options = [word for change in changes for word in ("--change", change)]
     fresh_log(log)
     with explained(log, hint=DISK_HINT), scratch_folder(tree.SCRATCH) as scratch:
         made = tree.make_rootfs(job, scratch=scratch, log=log)
         add_code(made, code)
-        process.run(["docker", "import", *options, made, reference], log=log, timeout=300)
+        import_tree(made, reference, labels=labels, log=log)
     progress("images", f"made '{reference}'", node=NAME)
 
 

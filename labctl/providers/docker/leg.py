@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from labctl.core.errors import LabError
 from labctl.host.network import bridge_name, read_interfaces
-from labctl.providers.docker.command import WORKDIR_LABEL, docker, lab_filters
+from labctl.providers.docker.command import docker, lab_filters, lab_labels, label_words
 from labctl.providers.docker.prove import find_image
 from labctl.topology.lab import Lab
 from labctl.topology.workdir import Workdir
@@ -53,10 +53,9 @@ def ensure_leg(lab: Lab) -> None:
         return
     remove_leg(lab.folder)
     name, image = leg_name(lab.folder.lab), lab.topology.jms.image
-    workdir = str(lab.folder.path.resolve())
     docker(
         *("run", "--detach", "--name", name, *HOLD_OPTIONS),
-        *("--label", f"{LEG_LABEL}={lab.folder.lab}", "--label", f"{WORKDIR_LABEL}={workdir}"),
+        *label_words(lab_labels(lab.folder, label=LEG_LABEL)),
         *("--network", f"labctl-{lab.folder.lab}", "--ip", str(lab.topology.host_address)),
         *(image, "infinity"),
     )

@@ -13,7 +13,7 @@ from typing import TypeVar
 from labctl.core.errors import LabError
 from labctl.providers.docker.command import docker, environ_of, lab_filters
 from labctl.topology.hosts import HERE, is_here
-from labctl.topology.model import Node, Topology
+from labctl.topology.model import Node
 from labctl.topology.workdir import Workdir
 
 T = TypeVar("T")
@@ -21,15 +21,10 @@ T = TypeVar("T")
 HOSTS_LABEL = "labctl.hosts"
 
 
-def hosts_of(topology: Topology) -> tuple[str, ...]:
-    """The machines with engines that a lab uses: this one first, which has a leg in the network."""
-    return (HERE, *(host for host in topology.spec.hosts if host != HERE))
-
-
 def hosts_in(workdir: Workdir) -> tuple[str, ...]:
-    """The same for the lab in a folder; if its topology cannot be read, as its network says."""
+    """The machines of the lab in a folder; if its topology cannot be read, as its network says."""
     try:
-        return hosts_of(workdir.load_topology())
+        return workdir.load_topology().machines
     except LabError:
         return recorded_hosts(workdir)
 

@@ -11,9 +11,15 @@ from typing import Any
 from labctl.core.errors import LabError
 from labctl.host.network import bridge_name
 from labctl.host.network import check_network as check_here
-from labctl.providers.docker.command import LAB_LABEL, WORKDIR_LABEL, docker, lab_filters
+from labctl.providers.docker.command import (
+    WORKDIR_LABEL,
+    docker,
+    lab_filters,
+    lab_labels,
+    label_words,
+)
 from labctl.providers.docker.filters import explain_failure, refuse_lost_rules
-from labctl.providers.docker.machines import HOSTS_LABEL, hosts_of
+from labctl.providers.docker.machines import HOSTS_LABEL
 from labctl.providers.docker.overlay import DRIVER, ENCRYPTED, create_words
 from labctl.providers.docker.swarm import check_swarm
 from labctl.providers.ownership import network_taken, owned_by_other
@@ -75,7 +81,7 @@ def check_network(lab: Lab) -> None:
     refuse_lost_rules()
     check_free(lab)
     if lab.topology.spec.hosts:
-        check_swarm(hosts_of(lab.topology))
+        check_swarm(lab.topology.machines)
 
 
 def ensure_network(lab: Lab) -> str:
@@ -111,12 +117,12 @@ def remove_network(workdir: Workdir) -> None:
 
 
 def _create_network(lab: Lab, *, bridge: str) -> list[str]:
-    labels = {LAB_LABEL: lab.folder.lab, WORKDIR_LABEL: str(lab.folder.path.resolve())}
+    labels = lab_labels(lab.folder)
     if lab.topology.spec.hosts:
         labels[HOSTS_LABEL] = _hosts_label(lab)
         return [
             *("network", "create", *create_words(lab)),
-            *(word for key, value in labels.items() for word in ("--label", f"{key}={value}")),
+            *label_words(labels),
             network_name(lab.folder.lab),
         ]
     options = {
@@ -128,7 +134,7 @@ def _create_network(lab: Lab, *, bridge: str) -> list[str]:
     return [
         *("network", "create", "--driver", "bridge"),
         *("--subnet", str(lab.topology.network), "--gateway", str(lab.topology.host_address)),
-        *(word for key, value in labels.items() for word in ("--label", f"{key}={value}")),
+        *label_words(labels),
         *(word for key, value in options.items() for word in ("--opt", f"{key}={value}")),
         network_name(lab.folder.lab),
     ]
@@ -149,7 +155,7 @@ def _network(entry: Mapping[str, Any]) -> DockerNetwork:
 
 
 def _hosts_label(lab: Lab) -> str:
-    return ",".join(sorted(hosts_of(lab.topology)))
+    return ",".join(sorted(lab.topology.machines))
 
 
 def _owner(network: DockerNetwork) -> str:

@@ -13,12 +13,12 @@ from labctl.core.process import run
 from labctl.core.progress import Progress, silent
 from labctl.images.rootfs import SCRATCH
 from labctl.providers.docker.command import (
-    LAB_LABEL,
     NODE_LABEL,
-    WORKDIR_LABEL,
     docker,
     environ_of,
     lab_filters,
+    lab_labels,
+    label_words,
 )
 from labctl.providers.docker.machines import by_host, on_all
 from labctl.topology.hosts import HERE, host_name
@@ -129,12 +129,7 @@ def send_files(lab: Lab, node: Node) -> None:
     A container that is never started takes the files, as root's, over the engine's own interface.
     """
     name, at = volume_name(lab.folder.lab, node.name), node.host
-    labels = {
-        LAB_LABEL: lab.folder.lab,
-        WORKDIR_LABEL: str(lab.folder.path.resolve()),
-        NODE_LABEL: node.name,
-    }
-    words = [word for key, value in labels.items() for word in ("--label", f"{key}={value}")]
+    words = label_words({**lab_labels(lab.folder), NODE_LABEL: node.name})
     taker = f"{name}_files"
     docker("rm", "--force", taker, check=False, at=at)
     docker("volume", "rm", "--force", name, at=at)

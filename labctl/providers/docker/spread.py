@@ -19,7 +19,6 @@ from labctl.providers.docker.leg import ensure_leg, remove_leg
 from labctl.providers.docker.machines import (
     by_host,
     hosts_in,
-    hosts_of,
     on_all,
     recorded_hosts,
 )
@@ -55,7 +54,7 @@ def prepare(lab: Lab, known: Mapping[str, str]) -> dict[str, str]:
     before = recorded_hosts(lab.folder)
     if not lab.topology.spec.hosts and before == (HERE,):
         return containers.prepare(lab, known)
-    hosts = tuple(dict.fromkeys([*hosts_of(lab.topology), *before]))
+    hosts = tuple(dict.fromkeys([*lab.topology.machines, *before]))
     facts = check_swarm(hosts)
     write_file(lab.folder.path / RESOLV, containers.RESOLV_CONF)
     for host, nodes in by_host(lab.topology.nodes).items():
