@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labctl.cli.common import json_option, lab_option, load_lab, progress_shown
-from labctl.core.errors import UsageError
+from labctl.cli.crowdchecks import (
+    check_machines,
+    check_media,
+    check_processes,
+    check_size,
+    warn_of_needs,
+)
 from labctl.core.exits import ExitCode
 
 if TYPE_CHECKING:
@@ -21,7 +27,6 @@ if TYPE_CHECKING:
     from labctl.crowd.shares import Place
     from labctl.providers.base import CrowdHost
     from labctl.topology.lab import Lab
-    from labctl.topology.model import Topology
 
     ParamType = click.ParamType[Any]
 else:
@@ -164,6 +169,7 @@ def crowd_command(
     if media or media_visitors:
         options = MediaOptions.of(topology, MediaKind(media_kind))
         plan = replace(plan, media=MediaPlan(media, media_visitors, options))
+    warn_of_needs(topology, participants=participants, visitors=visitors, rate=rate)
     room = room or f"crowd-{secrets.token_hex(3)}"
     hosts = prepare_hosts(lab, processes=processes) if machines else ()
     outcome = run(lab, room, plan, places=find_places(processes, hosts), keys=tls_keys)
@@ -194,61 +200,6 @@ def crowd_command(
     if outcome.interrupted:
         return ExitCode.INTERRUPTED
     return 0 if outcome.figures.well else 1
-
-
-def check_size(topology: Topology, *, participants: int, visitors: int) -> None:
-    """UsageError for a crowd of nobody, or for visitors if the lab has no vnodes."""
-    if participants + visitors == 0:
-        raise UsageError("A crowd needs at least one participant; raise '--participants'.")
-    if visitors and not topology.vnodes:
-        raise UsageError(
-            f"Lab '{topology.lab}' has no vnodes, so nobody can be a visitor.",
-            hint="Run 'labctl up --visitors 2' to make a lab with vnodes, or omit '--visitors'.",
-        )
-
-
-def check_media(participants: int, visitors: int, *, media: int, media_visitors: int) -> None:
-    """UsageError if more participants have media than join."""
-    for option, count, coming, who in (
-        ("--media", media, participants, "participants"),
-        ("--media-visitors", media_visitors, visitors, "visitors"),
-    ):
-        if count > coming:
-            raise UsageError(
-                f"'{option} {count}' is more than the {coming} {who} that come.",
-                hint=f"Raise '--{who}' or lower '{option}'.",
-            )
-
-
-def check_processes(processes: int, visitors: int, *, count: int) -> None:
-    """UsageError if some of `count` processes, so many on each machine, would have no visitors."""
-    if count <= max(visitors, 1):
-        return
-    if count > processes:
-        raise UsageError(
-            f"'--machines' makes {count} processes, which is more than the {visitors} visitors"
-            " without media.",
-            hint="Only those are spread over machines. Raise '--visitors' or omit '--machines'.",
-        )
-    raise UsageError(
-        f"'--processes {processes}' is more than the {visitors} visitors without media.",
-        hint="Only those are spread over processes. Raise '--visitors' or omit '--processes'.",
-    )
-
-
-def check_machines(topology: Topology, *, keys: Path | None) -> None:
-    """UsageError for a lab on one machine, or for secrets that would stay on the others."""
-    if len(topology.machines) < 2:
-        raise UsageError(
-            f"Lab '{topology.lab}' is on this machine only, so '--machines' has no others.",
-            hint="'hosts' in lab.conf spreads a lab of containers; '--processes' uses more cores"
-            " of this machine.",
-        )
-    if keys is not None:
-        raise UsageError(
-            "'--tls-keys' takes the secrets of this machine's connections only.",
-            hint="Omit '--machines', or '--tls-keys'.",
-        )
 
 
 def prepare_hosts(lab: Lab, *, processes: int) -> Sequence[CrowdHost]:

@@ -13,7 +13,7 @@ from labctl.cli.up import read_spec, spec_options
 from labctl.topology.workdir import Workdir
 
 if TYPE_CHECKING:
-    from labctl.lab.deployment import Deployment
+    from labctl.lab.deployment import Deployment, HereCrowd
     from labctl.lab.plan import NodePlan, UpPlan
 
 MACHINE_WORDS = {
@@ -181,3 +181,21 @@ def render_deployment(sized: Deployment) -> Iterator[str]:
     yield f"    labctl up {here.flags}"
     if here.cores < sized.cores:
         yield f"  The load does not: it takes {sized.cores} cores."
+    if here.crowd is not None:
+        yield from _crowd(here.crowd, cores=here.cores)
+
+
+def _crowd(crowd: HereCrowd, *, cores: int) -> Iterator[str]:
+    """What logging in and staying takes, without media; one bridge is enough for it."""
+    needs = crowd.needs
+    if crowd.why_not:
+        yield f"  Nor can so many come as a crowd without media: {crowd.why_not}."
+        return
+    yield "  A crowd of that size without media can come (by what 16,003 people took):"
+    for setting in crowd.settings:
+        yield f"    lab.conf: {setting}"
+    yield f"    {crowd.command}"
+    own = f"{needs.crowd_mib} MiB for the crowd itself"
+    if needs.seconds is not None:
+        yield f"    {own}; all are in after about {needs.seconds:.0f} s,"
+    yield f"    then their pings take {needs.ping_cores:.1f} of {cores} cores"

@@ -7,13 +7,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labctl.core.plain import to_plain
-from labctl.lab.fit import memory_mib
+from labctl.crowd.needs import MAX_VISITORS, CrowdNeeds, crowd_needs
+from labctl.lab.fit import gib, memory_mib, nodes_of
 from labctl.topology.spec import MAX_JVBS, MAX_VNODES, Spec
 
 VISITORS_PER_VNODE = 2000
 PARTICIPANTS_PER_BRIDGE = 200
 BRIDGE_CORES, MAIN_CORES, VNODE_CORES = 8, 8, 1
 GIB_EACH = 8
+CROWD_RATE = 100
+"""How many of a crowd begin to join a second: more than two cores let in, so it adds no time."""
+
+PEOPLE_PER_PROCESS = 1000
+"""What one process of a crowd has without being busy all the time; docs/crowd.md."""
+
+MEMORY_STEP_MIB = 256
 README = "jitsi-meet, resources/extra-large-conference/README.md"
 HANDBOOK = "Jitsi's handbook, scalable.md and requirements.md"
 
@@ -60,10 +68,24 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
+class HereCrowd:
+    """So many people in that lab, as a crowd without media.
+
+    `settings` are the lines of lab.conf that give its nodes the memory, `why_not` says what makes
+    it impossible here, or is empty.
+    """
+
+    needs: CrowdNeeds
+    settings: tuple[str, ...]
+    command: str
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
 class Here:
     """What of a deployment this machine can run: the shape, with machines as small as they go.
 
-    `flags` are empty if not even the smallest lab fits.
+    `flags` are empty if not even the smallest lab fits; `crowd` is None if not all vnodes fit.
     """
 
     cores: int
@@ -73,6 +95,7 @@ class Here:
     needs_mib: int
     flags: str
     whole: bool
+    crowd: HereCrowd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +140,14 @@ def plan_deployment(
         memory_gib=(1 + bridges) * GIB_EACH,
         rules=RULES,
         settings=_settings(visitors=visitors, vnodes=vnodes, participants=participants),
-        here=_here(spec, bridges, vnodes, available=available, cores=cores or os.cpu_count() or 1),
+        here=_here(
+            spec,
+            bridges,
+            vnodes,
+            people=(main, visitors),
+            available=available,
+            cores=cores or os.cpu_count() or 1,
+        ),
     )
 
 
@@ -131,7 +161,15 @@ def _settings(*, visitors: int, vnodes: int, participants: int) -> tuple[Setting
     )
 
 
-def _here(spec: Spec, bridges: int, vnodes: int, *, available: int, cores: int) -> Here:
+def _here(
+    spec: Spec,
+    bridges: int,
+    vnodes: int,
+    *,
+    people: tuple[int, int],
+    available: int,
+    cores: int,
+) -> Here:
     """The largest part that fits into memory: vnodes first, because they are smaller."""
     # One bridge is the JMS's own.
     jvbs, wanted = min(max(bridges - 1, 0), MAX_JVBS), min(vnodes, MAX_VNODES)
@@ -146,4 +184,31 @@ def _here(spec: Spec, bridges: int, vnodes: int, *, available: int, cores: int) 
     needs = memory_mib(best)
     flags = f"--small --jvbs {best.jvbs} --visitors {best.visitors}" if needs <= available else ""
     whole = bool(flags) and best.jvbs + 1 >= bridges and best.visitors == vnodes
-    return Here(cores, available, best.jvbs, best.visitors, needs, flags, whole)
+    crowd = None
+    if flags and best.visitors == vnodes:
+        crowd = _crowd(best, people, available=available, cores=cores)
+    return Here(cores, available, best.jvbs, best.visitors, needs, flags, whole, crowd)
+
+
+def _crowd(lab: Spec, people: tuple[int, int], *, available: int, cores: int) -> HereCrowd:
+    """The crowd in a lab with one bridge: without media, the others do nothing for it."""
+    main, visitors = people
+    nodes = nodes_of(replace(lab, jvbs=0))
+    needs = crowd_needs(nodes, participants=main, visitors=visitors, rate=CROWD_RATE, cores=cores)
+    memory = {
+        need.role: -(-need.needed // MEMORY_STEP_MIB) * MEMORY_STEP_MIB for need in needs.too_small
+    }
+    whole = needs.crowd_mib + sum(memory.get(it.role, it.size.memory_mib) for it in nodes)
+    command = f"labctl crowd --participants {main} --visitors {visitors} --rate {CROWD_RATE}/s"
+    processes = min(cores, -(-visitors // PEOPLE_PER_PROCESS))
+    if processes > 1:
+        command += f" --processes {processes}"
+    why_not = ""
+    if visitors > MAX_VISITORS:
+        why_not = f"a crowd has at most {MAX_VISITORS:,} visitors"
+    elif needs.seconds is None:
+        why_not = f"their pings alone take {needs.ping_cores:.1f} of {cores} cores"
+    elif whole > available:
+        why_not = f"nodes and crowd take {gib(whole)} of memory"
+    settings = tuple(f"roles.{role}.memory = {mib} MiB" for role, mib in memory.items())
+    return HereCrowd(needs, settings, command, why_not)

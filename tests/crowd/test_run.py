@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from labctl.cli import crowd as module
-from labctl.cli.crowd import check_size, crowd_command
+from labctl.cli.crowd import crowd_command
+from labctl.cli.crowdchecks import check_size
 from labctl.cli.crowdtable import Counters, Lines, print_figures
 from labctl.core.errors import UsageError
 from labctl.crowd import Crowd, CrowdError, Target
@@ -208,6 +209,26 @@ def test_the_last_crowd_stays_in_the_labs_folder(
     CliRunner().invoke(crowd_command, ["--participants", "3", "--room", "demo"])
     record = CrowdRecord.from_json(json.loads((folder.path / "crowd.json").read_text()))
     assert (record.room, record.participants, record.figures.joined) == ("demo", 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("visitors", "warned"),
+    [pytest.param(200, False, id="few"), pytest.param(16_000, True, id="many")],
+)
+def test_a_node_that_is_too_small_is_named_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visitors: int, *, warned: bool
+) -> None:
+    folder = Workdir.of("demo", root=tmp_path)
+    folder.path.mkdir(parents=True)
+    lab = Lab(folder, resolve(Spec(lab="demo", visitors=8)))
+    monkeypatch.setattr(module, "load_lab", lambda _: lab)
+    outcome = CrowdOutcome(Figures(asked=3, joined=3), interrupted=False)
+    monkeypatch.setattr(module, "run", lambda *_, **__: outcome)
+    result = CliRunner().invoke(crowd_command, ["--visitors", str(visitors)])
+    said = " ".join(result.stderr.replace("!!", "").split())
+    assert ("'visitors1' has 1.0 GiB of memory" in said) is warned
+    assert ("'roles.visitors.memory' in lab.conf" in said) is warned
+    assert "'jms'" not in said
 
 
 def test_tls_secrets_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:

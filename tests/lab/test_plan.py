@@ -206,5 +206,21 @@ def test_a_deployment_with_its_rules_and_sources(monkeypatch: pytest.MonkeyPatch
     assert len(data["rules"]) == 5
 
 
+def test_a_deployment_as_a_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labctl.lab.fit.available_mib", lambda: 20_000)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    text = run("--participants", "10000").stdout
+    assert "    lab.conf: roles.visitors.memory = 1280 MiB\n" in text
+    assert "    labctl crowd --participants 30 --visitors 9970 --rate 100/s --processes 4\n" in text
+    assert "    391 MiB for the crowd itself; all are in after about " in text
+    assert "    then their pings take 1.0 of 4 cores\n" in text
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    text = run("--participants", "10000").stdout
+    assert (
+        "  Nor can so many come as a crowd without media: their pings alone take 1.0 of 1 cores.\n"
+        in text
+    )
+
+
 def test_every_verb_of_a_machine_has_words() -> None:
     assert set(MACHINE_WORDS) == set(map(str, MachineVerb))
