@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -78,16 +80,25 @@ def _idle_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr("labctl.topology.lab.measure_crowding", lambda: 1.0)
 
 
+@pytest.fixture(scope="session")
+def runtime() -> Iterator[Path]:
+    """A folder for sockets: pytest's own have paths that are too long for them."""
+    with tempfile.TemporaryDirectory(prefix="lt-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(autouse=True)
 def _state_apart(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
+    runtime: Path,
 ) -> None:
-    """Unit tests keep their hands off the user's state directory."""
+    """Unit tests keep their hands off the user's state directory and leave no sockets."""
     if is_marked(request, ("lab", "vm")):
         return
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,6 @@ def make_healthy(nodes: FakeNodes, topology: Topology) -> None:
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: FakeNodes) -> Lab:
     """A healthy lab: JMS, one bridge, two visitor Prosodies; its machines run already."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     folder = Workdir.of("demo", root=tmp_path)
     folder.path.mkdir(parents=True)
     found = Lab(folder, resolve(Spec(lab="demo", jvbs=1, visitors=2)))

@@ -78,7 +78,6 @@ def package_set(version: str = "1.0", *, origin: PackageOrigin = PackageOrigin.D
 def pretended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: FakeNodes
 ) -> Iterator[Pretended]:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setitem(Workdir.of.__func__.__kwdefaults__, "root", tmp_path)  # type: ignore[attr-defined]
     monkeypatch.setattr(current, "CURRENT", tmp_path / ".lab" / "current")
     for name in ("ensure_plain_vagrant", "remove_plain_vagrant"):

@@ -16,6 +16,7 @@ import pytest
 pytestmark = [pytest.mark.programs, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
+SOMEBODY = "54322"
 ASK = """
 import json, sys, demo, labctl
 print(json.dumps([sys.prefix, demo.__file__, labctl.__file__, sys.version_info[:2]]))
@@ -156,9 +157,12 @@ def test_a_project_on_a_noexec_file_system_has_its_environment_elsewhere(
 
 def test_no_place_for_the_environment_is_told(tmp_path: Path, wheel: str) -> None:
     root = project(tmp_path / "a:b", wheel)
-    done = start(
-        root, XDG_CACHE_HOME="/proc/none", PATH=f"{fake_id(tmp_path)}:{os.environ['PATH']}"
-    )
+    try:
+        done = start(
+            root, XDG_CACHE_HOME="/proc/none", PATH=f"{fake_id(tmp_path)}:{os.environ['PATH']}"
+        )
+    finally:
+        shutil.rmtree(f"/var/tmp/labctl-{SOMEBODY}", ignore_errors=True)
     assert done.returncode == 1
     assert "the path has a colon, or it is noexec" in done.stderr
     assert "Hint: Set LABCTL_VENV to a folder in which programs may run." in done.stderr
@@ -166,7 +170,7 @@ def test_no_place_for_the_environment_is_told(tmp_path: Path, wheel: str) -> Non
 
 def fake_id(folder: Path) -> Path:
     """An `id` with a number of somebody else, whose folders are not ours."""
-    (folder / "id").write_text("#!/bin/sh\necho 54322/no/folder\n")
+    (folder / "id").write_text(f"#!/bin/sh\necho {SOMEBODY}\n")
     (folder / "id").chmod(0o755)
     return folder
 

@@ -52,9 +52,8 @@ def said_by(words: list[str | Path]) -> str:
 
 
 @pytest.mark.programs
-def test_ssh_finds_its_keys_and_sockets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ssh_finds_its_keys_and_sockets(folder: Path) -> None:
     """Asked of ssh itself: what it tried to read, and where it looked for a connection."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     lab = lab_in(folder)
     lab.folder.ssh.mkdir(parents=True)
     key = lab.folder.ssh / "id_ed25519"
@@ -66,7 +65,6 @@ def test_ssh_finds_its_keys_and_sockets(folder: Path, monkeypatch: pytest.Monkey
     assert f"({socket})" in said_by([*words[:3], "-O", "check", "jms"])
     # The kernel's limit for a socket's name, and the 17 characters that ssh adds for a moment.
     assert len(str(socket)) + 17 < 108
-    shutil.rmtree(control_dir(lab.folder))
 
 
 @pytest.mark.parametrize("text", ["/a/${HOME}/b", "/a/b\nc"], ids=["variable", "line break"])

@@ -53,7 +53,6 @@ Make = Callable[..., Machines]
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     workdir = Workdir.of("demo", root=tmp_path)
     workdir.path.mkdir(parents=True)
     said: list[str] = []

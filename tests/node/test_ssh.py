@@ -25,10 +25,7 @@ TOPOLOGY = resolve(Spec(lab="demo", jvbs=1, visitors=0))
 
 
 @pytest.fixture
-def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workdir:
-    runtime = tmp_path / "run"
-    runtime.mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+def workdir(tmp_path: Path) -> Workdir:
     return Workdir.of("demo", root=tmp_path / "a folder with spaces")
 
 

@@ -255,7 +255,6 @@ def test_a_tree_without_a_lab_says_so(tmp_path: Path) -> None:
 def test_plain_vagrant_lists_the_nodes_of_the_current_lab(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machines: dict[str, str] | None
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     topology = resolve(Spec(lab="demo", jvbs=2, visitors=9))
     workdir = Workdir.of("demo", root=tmp_path)
     workdir.save_topology(topology.with_images(dict.fromkeys(Role, "none")))

@@ -28,7 +28,6 @@ from tests.fakes.nodes import FakeNodes
 @pytest.fixture
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: FakeNodes) -> Spec:
     """A spec whose machine runs already."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     found = machine_spec(Spec(lab="gate"), lab="bare")
     pretend_machines(monkeypatch, resolve(found))
     folder = Workdir.of("bare", root=tmp_path)

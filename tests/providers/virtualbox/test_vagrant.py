@@ -111,14 +111,14 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.fixture(scope="module")
-def lab(virtualbox: VirtualBox, box: Box, patched: pytest.MonkeyPatch) -> Made:
+def lab(virtualbox: VirtualBox, box: Box, patched: pytest.MonkeyPatch, runtime: Path) -> Made:
     """labctl's own preparations, then `vagrant up` of two nodes of one image."""
     need("vagrant")
     need("xorriso")
     folder = virtualbox.folder
     patched.setenv("PATH", virtualbox.path)
     patched.setenv("XDG_STATE_HOME", str(folder / "state"))
-    patched.setenv("XDG_RUNTIME_DIR", str(folder))
+    patched.setenv("XDG_RUNTIME_DIR", str(runtime))
     sizes = dict.fromkeys(Role, SIZE)
     spec = Spec(lab="demo", provider=ProviderName.VIRTUALBOX, jvbs=1, visitors=0, sizes=sizes)
     topology = resolve(spec).with_images(dict.fromkeys(Role, REFERENCE))
