@@ -22,6 +22,11 @@ class HttpAnswer:
     body: bytes
 
 
+def has_token(headers: Mapping[str, str], name: str, token: str) -> bool:
+    """Whether a header's list has a token; case does not count (RFC 9110, 7.6.1 and 10.1.4)."""
+    return token in (each.strip().lower() for each in headers.get(name, "").split(","))
+
+
 class HttpLine:
     """A connection to the target, made when it is needed.
 
@@ -93,14 +98,14 @@ class HttpLine:
         status, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
         pairs = (line.partition(":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        if headers.get("transfer-encoding") == "chunked":
+        if has_token(headers, "transfer-encoding", "chunked"):
             body = await self._chunks(self._reader)
         else:
             size = int(headers.get("content-length", "0"))
             if size > MAX_BODY:
                 raise ValueError(f"the answer has {size} bytes")
             body = await self._reader.readexactly(size)
-        if headers.get("connection") == "close":
+        if has_token(headers, "connection", "close"):
             self.cut()
         words = status.split()
         if len(words) < 2 or not words[1].isdecimal():

@@ -68,6 +68,14 @@ def test_a_body_in_chunks(tmp_path: Path) -> None:
     assert (first.body, second.body) == (b"abc0123456789", b"next")
 
 
+def test_case_does_not_count_in_what_headers_list(tmp_path: Path) -> None:
+    """As nginx and proxies write it, and as a list of several."""
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"
+    server = Answering([[chunked, http(b"b", "Connection: Foo, Close"), b"late"], [http(b"c")]])
+    assert [answer.body for answer in ask(tmp_path, server, times=3)] == [b"a", b"b", b"c"]
+    assert [number for number, _ in server.requests] == [0, 0, 1]
+
+
 def test_requests_share_a_connection(tmp_path: Path) -> None:
     server = Answering([[http(b"a"), http(b"b")]])
     assert [answer.body for answer in ask(tmp_path, server, times=2)] == [b"a", b"b"]
