@@ -6,11 +6,10 @@ A line that is not here fails the suite.  Patterns are searched for in the whole
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from labctl.drills.knownlines import KNOWN
-from labctl.topology.versions import NEWEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +49,6 @@ JOURNAL = (
 )
 """Warnings and worse in the journal since boot, the kernel's left out (it is not the node's)."""
 
-LOGS = tuple(
-    Known(line.pattern, line.reason)
-    for line in KNOWN
-    if line.versions is None or line.versions.hold(NEWEST)
-)
-"""prosody.err, SEVERE in Jitsi's logs, errors of nginx; the gate judges by the same lines."""
-
 PROSODY_CHECK = (
     Known(r"^Checking |^ +Certificate: |^Done\.$|passed, congratulations", "what is checked"),
     Known(r"following configuration files|^ +-  /etc/prosody", "what is checked"),
@@ -67,6 +59,16 @@ PROSODY_CHECK = (
     Known(r"lua-unbound|recommended|luaunbound|problem with DNS", "a lab does not use DNS"),
 )
 """Output of `prosodyctl check config`, `certs` and `disabled`."""
+
+
+def logs(installed: Mapping[str, str]) -> tuple[Known, ...]:
+    """For prosody.err, SEVERE in Jitsi's logs and errors of nginx; `installed` are versions by
+    package.  The gate judges by the same lines."""
+    return tuple(
+        Known(line.pattern, line.reason)
+        for line in KNOWN
+        if line.versions is None or line.versions.hold(installed)
+    )
 
 
 def unknown(lines: Iterable[str], known: Iterable[Known]) -> list[str]:

@@ -115,10 +115,12 @@ def test_journal_is_clean(lab: LabUnderTest, facts: NODE_FACTS, node: Node) -> N
     assert_clean(lab, known.unknown(lines, known.JOURNAL))
 
 
-def test_logs_are_clean(lab: LabUnderTest, facts: NODE_FACTS, node: Node) -> None:
+def test_logs_are_clean(
+    lab: LabUnderTest, facts: NODE_FACTS, node: Node, installed: Mapping[str, str]
+) -> None:
     """When this fails, Prosody, nginx or one of Jitsi's programs logged an error not yet known."""
     lines = gathering.of(facts, node.name).lines("logs")
-    assert_clean(lab, known.unknown(lines, known.LOGS))
+    assert_clean(lab, known.unknown(lines, known.logs(installed)))
 
 
 @pytest.fixture(scope="module")

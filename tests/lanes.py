@@ -1,4 +1,4 @@
-"""What runs beside what in bin/test, which has a process for each core (pytest-xdist).
+"""What runs beside what in bin/test, which has a few processes (pytest-xdist).
 
 A lane is a list of files and folders whose tests follow each other in one process: those that share
 a lab, and those that have labs of their own or count what the Docker engine has.  The lanes begin
@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 LANES: Mapping[str, tuple[str, ...]] = {
-    "labs": ("tests/labs/",),
+    "labs of their own": ("tests/labs/test_bundle.py", "tests/labs/test_layouts.py"),
+    "the README's lab": ("tests/labs/",),
     "engine": (
         "tests/debs/test_bake.py",
         "tests/drift/test_merge.py",
@@ -29,6 +30,8 @@ LANES: Mapping[str, tuple[str, ...]] = {
         "tests/upgrade/test_real.py",
     ),
 }
+"""A file is in the first lane that has it."""
+
 MARKERS = ("lab", "engine")
 """What must be in a lane."""
 
