@@ -196,18 +196,24 @@ def test_a_target_that_is_not_here_gets_no_packet(tmp_path: Path) -> None:
         asyncio.run(run_crowd(target, "r", CrowdPlan(1, 0, 0, 1), show=lambda *_: None))
 
 
+def pretend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, vnodes: int) -> Path:
+    """The folder of a lab in which every crowd is three people who are well."""
+    folder = Workdir.of("demo", root=tmp_path)
+    folder.path.mkdir(parents=True)
+    lab = Lab(folder, resolve(Spec(lab="demo", visitors=vnodes)))
+    monkeypatch.setattr(module, "load_lab", lambda _: lab)
+    outcome = CrowdOutcome(Figures(asked=3, joined=3), interrupted=False)
+    monkeypatch.setattr(module, "run", lambda *_, **__: outcome)
+    return folder.path
+
+
 def test_the_last_crowd_stays_in_the_labs_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever looks at the lab later is told of it, whether JSON was asked for or not."""
-    folder = Workdir.of("demo", root=tmp_path)
-    folder.path.mkdir(parents=True)
-    lab = Lab(folder, resolve(Spec(lab="demo", visitors=0)))
-    monkeypatch.setattr(module, "load_lab", lambda _: lab)
-    outcome = CrowdOutcome(Figures(asked=3, joined=3), interrupted=False)
-    monkeypatch.setattr(module, "run", lambda *_, **__: outcome)
+    folder = pretend(tmp_path, monkeypatch, vnodes=0)
     CliRunner().invoke(crowd_command, ["--participants", "3", "--room", "demo"])
-    record = CrowdRecord.from_json(json.loads((folder.path / "crowd.json").read_text()))
+    record = CrowdRecord.from_json(json.loads((folder / "crowd.json").read_text()))
     assert (record.room, record.participants, record.figures.joined) == ("demo", 3, 3)
 
 
@@ -218,12 +224,7 @@ def test_the_last_crowd_stays_in_the_labs_folder(
 def test_a_node_that_is_too_small_is_named_beforehand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visitors: int, *, warned: bool
 ) -> None:
-    folder = Workdir.of("demo", root=tmp_path)
-    folder.path.mkdir(parents=True)
-    lab = Lab(folder, resolve(Spec(lab="demo", visitors=8)))
-    monkeypatch.setattr(module, "load_lab", lambda _: lab)
-    outcome = CrowdOutcome(Figures(asked=3, joined=3), interrupted=False)
-    monkeypatch.setattr(module, "run", lambda *_, **__: outcome)
+    pretend(tmp_path, monkeypatch, vnodes=8)
     result = CliRunner().invoke(crowd_command, ["--visitors", str(visitors)])
     said = " ".join(result.stderr.replace("!!", "").split())
     assert ("'visitors1' has 1.0 GiB of memory" in said) is warned
