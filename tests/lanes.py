@@ -1,4 +1,4 @@
-"""What runs beside what in bin/test, which has a few processes (pytest-xdist).
+"""What runs beside what in bin/test, which has a process for each core (pytest-xdist).
 
 A lane is a list of files and folders whose tests follow each other in one process: those that share
 a lab, and those that have labs of their own or count what the Docker engine has.  The lanes begin
