@@ -139,12 +139,12 @@ def play(chance: random.Random, number: int, options: argparse.Namespace, folder
 
 
 def listing() -> set[str]:
-    """Containers, networks and images of this machine's engine, and its interfaces, in words."""
+    """Containers, networks and ids of images of this machine's engine, and its interfaces."""
     asked = {
         "container": ["docker", "ps", "-a", "--format", "{{.Names}}"],
         "network": ["docker", "network", "ls", "--format", "{{.Name}}"],
         "interface": ["ip", "-br", "link", "show"],
-        "image": ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"],
+        "image": ["docker", "images", "--format", "{{.ID}}"],
     }
     found = set()
     for what, words in asked.items():
@@ -154,7 +154,10 @@ def listing() -> set[str]:
 
 
 def remove_new_images(before: set[str]) -> None:
-    """labctl keeps images on purpose; those of packages that were made up here are of no use."""
+    """labctl keeps images on purpose; those of packages that were made up here are of no use.
+
+    A bake that was killed may leave one without a name, which a bake an hour later removes.
+    """
     added = [each.partition(" ")[2] for each in listing() - before if each.startswith("image")]
     if added:
         subprocess.run(["docker", "rmi", *added], capture_output=True, check=False)

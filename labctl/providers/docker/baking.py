@@ -30,6 +30,9 @@ from labctl.topology.spec import Role
 NEEDED_BYTES = 1_800_000_000
 """The most disk space that making the base and all roles needs, rounded up."""
 
+ABANDONED = "1h"
+"""The age, in Docker's words, at which nobody will give an image its name any more."""
+
 STOP_SIGNAL = "SIGRTMIN+3"
 """The signal that means "power off" to systemd in a container."""
 
@@ -74,9 +77,21 @@ def make_images(
     if remake_base:
         _make_base(plan, site=site)
     in_parallel([partial(_make_role, plan, role, site=site) for role in roles], jobs=jobs)
-    # Each image that was made again leaves a nameless one; those in use by a node stay.
-    prune = ["docker", "image", "prune", "--force", "--filter", "label=labctl.packages"]
-    process.run(prune, check=False, timeout=60)
+    remove_nameless()
+
+
+def remove_nameless() -> None:
+    """Remove labctl's images without a name; those in use by a node stay.
+
+    Each image that was made again leaves one.  So does a bake whose labctl was killed before it
+    gave its image labels and a name; a bake that goes on does that within seconds.
+    """
+    for filters in (
+        ("label=labctl.packages",),
+        ("label=labctl.hash", "label!=labctl.packages", f"until={ABANDONED}"),
+    ):
+        words = [word for each in filters for word in ("--filter", each)]
+        process.run(["docker", "image", "prune", "--force", *words], check=False, timeout=60)
 
 
 def check_disk(cache: Path, *, needed: int = NEEDED_BYTES) -> None:
