@@ -25,6 +25,8 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.results import Results, Unit, add_options, run_timed  # noqa: E402
 from labctl.lab.fit import available_mib  # noqa: E402
+from labctl.topology.layout import resolve  # noqa: E402
+from labctl.topology.spec import Spec  # noqa: E402
 
 LAB = "scale"
 GROWTH = 1.25
@@ -42,8 +44,8 @@ class Size:
 
     @property
     def nodes(self) -> int:
-        """The JMS, bridges and vnodes: each is a service, wherever it runs."""
-        return 1 + self.bridges + self.vnodes
+        """The JMS, bridges, and the nodes that hold the vnodes."""
+        return len(resolve(Spec(jvbs=self.bridges, visitors=self.vnodes)).nodes)
 
     def __str__(self) -> str:
         return f"{self.bridges} bridges, {self.vnodes} vnodes"
