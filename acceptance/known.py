@@ -64,11 +64,7 @@ PROSODY_CHECK = (
 def logs(installed: Mapping[str, str]) -> tuple[Known, ...]:
     """For prosody.err, SEVERE in Jitsi's logs and errors of nginx; `installed` are versions by
     package.  The gate judges by the same lines."""
-    return tuple(
-        Known(line.pattern, line.reason)
-        for line in KNOWN
-        if line.versions is None or line.versions.hold(installed)
-    )
+    return tuple(Known(line.pattern, line.reason) for line in KNOWN if line.judged_for(installed))
 
 
 def unknown(lines: Iterable[str], known: Iterable[Known]) -> list[str]:

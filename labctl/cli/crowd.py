@@ -169,7 +169,7 @@ def crowd_command(
     if media or media_visitors:
         options = MediaOptions.of(topology, MediaKind(media_kind))
         plan = replace(plan, media=MediaPlan(media, media_visitors, options))
-    warn_of_needs(topology, participants=participants, visitors=visitors, rate=rate)
+    warn_of_needs(topology, participants=participants, visitors=visitors)
     room = room or f"crowd-{secrets.token_hex(3)}"
     hosts = prepare_hosts(lab, processes=processes) if machines else ()
     outcome = run(lab, room, plan, places=find_places(processes, hosts), keys=tls_keys)

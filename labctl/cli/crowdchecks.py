@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,19 +68,14 @@ def check_machines(topology: Topology, *, keys: Path | None) -> None:
         )
 
 
-def warn_of_needs(topology: Topology, *, participants: int, visitors: int, rate: float) -> None:
+def warn_of_needs(topology: Topology, *, participants: int, visitors: int) -> None:
     """Say beforehand which node is too small for so many: the kernel would end its programs."""
-    from labctl.crowd.needs import crowd_needs
+    from labctl.crowd.needs import node_needs
     from labctl.lab.fit import gib
 
-    needs = crowd_needs(
-        topology.nodes,
-        participants=participants,
-        visitors=visitors,
-        rate=rate,
-        cores=os.cpu_count() or 1,
-    )
-    for need in needs.too_small:
+    for need in node_needs(topology.nodes, participants=participants, visitors=visitors):
+        if need.enough:
+            continue
         with progress_shown() as progress:
             progress(
                 NOTICE,

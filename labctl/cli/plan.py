@@ -188,7 +188,7 @@ def render_deployment(sized: Deployment) -> Iterator[str]:
 def _crowd(crowd: HereCrowd, *, cores: int) -> Iterator[str]:
     """What logging in and staying takes, without media; one bridge is enough for it."""
     needs = crowd.needs
-    if crowd.why_not:
+    if crowd.why_not or needs.seconds is None:
         yield f"  Nor can so many come as a crowd without media: {crowd.why_not}."
         return
     yield "  A crowd of that size without media can come (by what 16,003 people took):"
@@ -196,6 +196,5 @@ def _crowd(crowd: HereCrowd, *, cores: int) -> Iterator[str]:
         yield f"    lab.conf: {setting}"
     yield f"    {crowd.command}"
     own = f"{needs.crowd_mib} MiB for the crowd itself"
-    if needs.seconds is not None:
-        yield f"    {own}; all are in after about {needs.seconds:.0f} s,"
+    yield f"    {own}; all are in after about {needs.seconds:.0f} s,"
     yield f"    then their pings take {needs.ping_cores:.1f} of {cores} cores"

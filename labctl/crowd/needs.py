@@ -61,8 +61,7 @@ class CrowdNeeds:
     """What a crowd takes.
 
     `crowd_mib` is for its processes.  `ping_cores` is how many cores are busy with pings while all
-    are in; `seconds` until then, or None if those cores are nearly all
-    that there are.
+    are in; `seconds` until then, or None if those cores are nearly all that there are.
     """
 
     nodes: tuple[NodeNeed, ...]
@@ -82,15 +81,21 @@ def crowd_needs(
 
     `rate` is how many begin to join a second; `cores` are those that nodes and crowd share.
     """
-    people, vnodes = participants + visitors, sum(len(node.vnodes) for node in nodes)
-    each = visitors / vnodes if vnodes else 0.0
-    needs = (_need(node, participants=participants, people=people, each=each) for node in nodes)
+    people = participants + visitors
     return CrowdNeeds(
-        nodes=tuple(need for need in needs if need is not None),
+        nodes=node_needs(nodes, participants=participants, visitors=visitors),
         crowd_mib=round(people * CROWD_KB / 1024),
         ping_cores=round(people / PING_EVERY * PING_SECONDS, 2),
         seconds=_seconds(participants, visitors, rate=rate, cores=cores),
     )
+
+
+def node_needs(nodes: Sequence[Node], *, participants: int, visitors: int) -> tuple[NodeNeed, ...]:
+    """The memory that so many people take on those nodes of a lab where it depends on them."""
+    people, vnodes = participants + visitors, sum(len(node.vnodes) for node in nodes)
+    each = visitors / vnodes if vnodes else 0.0
+    needs = (_need(node, participants=participants, people=people, each=each) for node in nodes)
+    return tuple(need for need in needs if need is not None)
 
 
 def _need(node: Node, *, participants: int, people: int, each: float) -> NodeNeed | None:

@@ -37,6 +37,10 @@ class KnownLine:
     versions: Versions | None = None
     load: bool = False
 
+    def judged_for(self, installed: Mapping[str, str]) -> bool:
+        """Whether the line was judged for a lab with these versions by package."""
+        return self.versions is None or self.versions.hold(installed)
+
     def explains(self, text: str, *, source: str, installed: Mapping[str, str]) -> bool:
         """Whether it is this line, in the log `source` of a lab with these versions by package."""
         first, _, trace = text.strip().partition("\n")
@@ -45,7 +49,7 @@ class KnownLine:
             source == self.source
             and re.search(self.pattern, first) is not None
             and (thrown is None or re.fullmatch(self.thrown, thrown) is not None)
-            and (self.versions is None or self.versions.hold(installed))
+            and self.judged_for(installed)
         )
 
 

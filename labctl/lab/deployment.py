@@ -95,7 +95,7 @@ class Here:
     needs_mib: int
     flags: str
     whole: bool
-    crowd: HereCrowd | None = None
+    crowd: HereCrowd | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,13 +118,13 @@ def check_inotify(spec: Spec, *, limit: Path = INOTIFY) -> None:
 
     Errors: LabError with the command that raises the limit.
     """
-    needed = INOTIFY_EACH * len(nodes_of(spec))
     if provider_of(spec.provider).own_kernel or not limit.exists():
         return
-    allowed = int(limit.read_text(encoding="ascii"))
+    count, allowed = len(nodes_of(spec)), int(limit.read_text(encoding="ascii"))
+    needed = INOTIFY_EACH * count
     if needed > allowed:
         raise LabError(
-            f"This lab's {len(nodes_of(spec))} containers need {needed} instances of inotify, and"
+            f"This lab's {count} containers need {needed} instances of inotify, and"
             f" this machine's kernel allows {allowed}.",
             hint=f"Run 'sysctl -w fs.inotify.max_user_instances={INOTIFY_ENOUGH}' as root.",
         )
