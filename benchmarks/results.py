@@ -205,6 +205,10 @@ class Results:
         """The median of what was noted.  Errors: KeyError."""
         return statistics.median(self._values[name])
 
+    def latest(self, name: str) -> float:
+        """What was noted last.  Errors: KeyError."""
+        return self._values[name][-1]
+
     def ratio(self, name: str, *, over: str, under: str, aim: float | None = None) -> None:
         """`over` divided by `under`, round by round: both were measured in turn."""
         for one, other in zip(self._values[over], self._values[under], strict=True):

@@ -5,9 +5,10 @@
     .venv/bin/python benchmarks/scale.py --bridges 1 --vnodes 8,24,64 --verify
 
 Each size is brought up from its cached images, then asked for its status; with `--verify` the fast
-acceptance suite runs, with `--drill NAME` a drill.  Memory is what the machine has less than before
-the lab: nodes, and what the engine needs for them.  What counts is the cost of one node, time and
-memory: it must not grow by more than a quarter from the smallest lab to the largest.
+acceptance suite runs, with `--drill NAME` a drill.  A size that fails is told, and the others
+follow.  Memory is what the machine has less than before the lab: nodes, and what the engine needs
+for them.  What counts is the cost of one node, time and memory: it must not grow by more than a
+quarter from the smallest lab to the largest.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.results import Results, Unit, add_options, run_timed  # noqa: E402
+from labctl.core.errors import LabError  # noqa: E402
 from labctl.lab.fit import available_mib  # noqa: E402
 from labctl.topology.layout import resolve  # noqa: E402
 from labctl.topology.spec import Spec  # noqa: E402
@@ -31,6 +33,8 @@ from labctl.topology.spec import Spec  # noqa: E402
 LAB = "scale"
 GROWTH = 1.25
 """The most that a node of the largest lab may cost, in those of the smallest."""
+FIGURES = ("up", "memory")
+"""What is asked of each node."""
 SETTLE_SECONDS = 3.0
 BAR = 40
 
@@ -56,8 +60,24 @@ def labctl(*words: str) -> tuple[float, str]:
     return run_timed([str(ROOT / ".venv/bin/python"), "-P", "-m", "labctl", *words, "--lab", LAB])
 
 
+def try_to_measure(size: Size, results: Results, options: argparse.Namespace) -> bool:
+    """Whether a size could be measured.  If not, the others are, and what was noted stays."""
+    print(f"{size}: {size.nodes} nodes ...", flush=True)
+    try:
+        measure(size, results, options)
+    except LabError as error:
+        print(f"  FAILED: {error}", flush=True)
+        return False
+    up, memory = (results.latest(f"{figure} / node, {size}") for figure in FIGURES)
+    print(f"  {up:.2f} s and {memory:.0f} MiB for each node", flush=True)
+    return True
+
+
 def measure(size: Size, results: Results, options: argparse.Namespace) -> None:
-    """One lab from nothing to ready, and what is done with it; it is gone afterwards."""
+    """One lab from nothing to ready, and what is done with it; it is gone afterwards.
+
+    Errors: LabError.
+    """
     free = available_mib()
     shape = ("--jvbs", str(size.bridges), "--visitors", str(size.vnodes))
     try:
@@ -90,13 +110,14 @@ def plot(results: Results, sizes: list[Size], figure: str) -> None:
         print(f"  {size!s:<24} {'#' * round(BAR * value / max(values)):<{BAR}} {value:.2f}")
 
 
-def judge(results: Results, sizes: list[Size], figure: str) -> bool:
+def judge(results: Results, sizes: list[Size]) -> bool:
     """Whether a node of the largest lab costs about what one of the smallest does."""
-    first, last = (results.median(f"{figure} / node, {size}") for size in (sizes[0], sizes[-1]))
-    ratio = results.note(
-        f"{figure} / node, largest / smallest", last / first, kind=Unit.RATIO, aim=GROWTH
-    )
-    return ratio <= GROWTH
+    ratios = []
+    for figure in FIGURES:
+        first, last = (results.median(f"{figure} / node, {size}") for size in (sizes[0], sizes[-1]))
+        name = f"{figure} / node, largest / smallest"
+        ratios.append(results.note(name, last / first, kind=Unit.RATIO, aim=GROWTH))
+    return max(ratios) <= GROWTH
 
 
 def main() -> int:
@@ -114,13 +135,17 @@ def main() -> int:
     options = parser.parse_args()
     sizes = [Size(*each) for each in product(options.bridges, options.vnodes)]
     results = Results("scale")
-    for _ in range(options.runs):
-        for size in sizes:
-            measure(size, results, options)
-    flat = [judge(results, sizes, figure) for figure in ("up", "memory")]
-    for figure in ("up", "memory"):
-        plot(results, sizes, figure)
-    return max(results.end(options), int(not all(flat)))
+    failed = {
+        size
+        for _ in range(options.runs)
+        for size in sizes
+        if not try_to_measure(size, results, options)
+    }
+    measured = [size for size in sizes if size not in failed]
+    flat = len(measured) < 2 or judge(results, measured)
+    for figure in FIGURES if measured else ():
+        plot(results, measured, figure)
+    return max(results.end(options), int(bool(failed) or not flat))
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ def test_all_of_many_doors_answer(machine: Machine, stack: ExitStack) -> None:
     assert scan.scan_from_node(machine, [*closed, *doors]) == frozenset(doors)
 
 
-def test_a_node_that_cannot_look_says_why(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_cannot_look_says_why(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(scan, "_SCRIPT", "nosuchprogram {doors} {seconds}")
     assert "nosuchprogram" in str(scan.scan_from_node(machine, []))
