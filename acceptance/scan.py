@@ -27,8 +27,8 @@ Scans = Mapping[str, frozenset[Door] | str]
 """Who looked, and which doors answered; a text says why it could not look."""
 
 # bash opens /dev/tcp by itself, so that nothing need be installed on a node.  A door costs one fork
-# and no program, and time counts from the last one: with fifty bridges there are two thousand doors,
-# and of clocks for each, some rang before two cores had come to the knock.
+# and no program, and time counts from the last one: fifty bridges have two thousand doors, and of
+# clocks for each some rang before two cores had come to the knock.
 _SCRIPT = """
 for door in {doors}; do
   (exec 3<>"/dev/tcp/${{door%:*}}/${{door#*:}}" && echo "$door") 2>/dev/null &
