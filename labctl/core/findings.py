@@ -36,6 +36,7 @@ class Finding(StrEnum):
     DISK_FULL = "disk-full", "Images, logs and temporary files need room."
     FILES_FEW = "files-few", "A crowd opens a file for each participant."
     MEMORY_LOW = "memory-low", "The kernel ends programs of a lab that needs more."
+    INOTIFY_FEW = "inotify-few", "The last containers of a large lab would end at once."
     CPU_SINGLE = "cpu-single", "Deadlines are written for machines with two processors."
 
     # Networks and downloads.

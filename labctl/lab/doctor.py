@@ -35,6 +35,7 @@ from labctl.images.debian import load_mirror, load_release, source_lines
 from labctl.images.download import APT_HELPER, download
 from labctl.images.jitsi import Repository, check_jitsi
 from labctl.lab.fit import available_mib, gib, memory_mib, what_fits
+from labctl.lab.inotify import check_inotify
 from labctl.lab.network import first_free, suggestion
 from labctl.providers.table import TABLE, provider_of
 from labctl.topology.keys import AUTO_NETWORK
@@ -69,7 +70,7 @@ def look(spec: Spec, *, progress: Progress) -> list[Check]:
         *([lambda: chosen.check_hosts(spec.hosts)] if spec.hosts else []),
         lambda: [check_disk("disk, project", free_mib(PROJECT))],
         lambda: [check_network(spec.network)],
-        lambda: [check_memory(available_mib(), spec)],
+        lambda: [check_memory(available_mib(), spec), *check_inotify(spec)],
         lambda: [check_cpus(os.cpu_count() or 1)],
         lambda: [check_mirror(spec.debian), check_packages(Repository.of(spec.packages))],
     ]

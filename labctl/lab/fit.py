@@ -17,11 +17,6 @@ from labctl.topology.roles import role_facts
 from labctl.topology.spec import Spec
 
 MEMINFO = Path("/proc/meminfo")
-INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
-INOTIFY_EACH = 4
-"""Instances of inotify that systemd and its helpers have in each node; 177 were seen in 44."""
-
-INOTIFY_ENOUGH = 1024
 MIB_PER_GIB = 1024
 
 
@@ -109,24 +104,6 @@ def check_fit(spec: Spec, *, available: int, progress: Progress) -> None:
             NOTICE,
             f"{found}, and this lab's machines may use {gib(fit.whole)} together. If the kernel"
             f" ends programs, use {fit.smaller or 'a larger machine'}.",
-        )
-
-
-def check_inotify(spec: Spec, *, limit: Path = INOTIFY) -> None:
-    """Refuse more containers than the kernel has instances of inotify for: the last ones would end
-    at once.  All containers are one user's for it.
-
-    Errors: LabError with the command that raises the limit.
-    """
-    if provider_of(spec.provider).own_kernel or not limit.exists():
-        return
-    count, allowed = len(nodes_of(spec)), int(limit.read_text(encoding="ascii"))
-    needed = INOTIFY_EACH * count
-    if needed > allowed:
-        raise LabError(
-            f"This lab's {count} containers need {needed} instances of inotify, and"
-            f" this machine's kernel allows {allowed}.",
-            hint=f"Run 'sysctl -w fs.inotify.max_user_instances={INOTIFY_ENOUGH}' as root.",
         )
 
 

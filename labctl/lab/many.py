@@ -17,6 +17,7 @@ from typing import Any
 from labctl.core.errors import UsageError
 from labctl.core.progress import Progress
 from labctl.lab.expect import find_expected, shape_of
+from labctl.lab.inotify import refuse_shortage
 from labctl.lab.machines import ensure_images_of, ensure_provider
 from labctl.lab.network import moved, settle_network
 from labctl.lab.room import Room, check_room
@@ -143,6 +144,7 @@ def settle(
     if new:
         room = check_room([lab.spec for lab in new], asked=len(labs), progress=progress)
         progress("plan", describe(labs, room, at_once=at_once))
+        refuse_shortage(lab.spec for lab in labs)
     for provider in sorted({lab.spec.provider for lab in labs}):
         ensure_provider(provider, progress=progress)
     labs = [

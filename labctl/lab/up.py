@@ -16,7 +16,8 @@ from labctl.images.plan import Installed
 from labctl.lab.collect import collect_logs
 from labctl.lab.current import make_current
 from labctl.lab.expect import Expected, find_expected, has_machines, note_duration, shape_of
-from labctl.lab.fit import available_mib, check_fit, check_inotify
+from labctl.lab.fit import available_mib, check_fit
+from labctl.lab.inotify import refuse_shortage
 from labctl.lab.machines import ensure_images_of, ensure_provider, packages_of
 from labctl.lab.network import check_machine, settle_network
 from labctl.lab.prepare import render_lab
@@ -86,7 +87,8 @@ def bring_up(
     spec = resolve_provider(spec, named=named, workdir=workdir, progress=progress)
     refuse_change(spec, workdir=workdir)
     with timings.phase("host"):
-        check_inotify(spec)
+        if among is None:
+            refuse_shortage([spec], running=0 if last is None else len(last.nodes))
         if last is None and among is None:  # else its machines already have their memory
             check_fit(spec, available=available_mib(), progress=progress)
         ensure_provider(spec.provider, progress=progress)

@@ -58,27 +58,38 @@ VFS = Engine("26.1.5", Path("/var/lib/docker"), "v2, systemd", "vfs")
             "1400 on the way out, below 1500; bakes use this machine's own network",
             id="low mtu",
         ),
+    ],
+)
+def test_judgement(check: Check, status: CheckStatus, found: str) -> None:
+    assert (check.status, check.found) == (status, found)
+    assert status is CheckStatus.OK or check.hint
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "found"),
+    [
         pytest.param(
-            docker_checks.check_engine(Asked(EngineAnswer.RUNS, OVERLAY)),
+            Asked(EngineAnswer.RUNS, OVERLAY),
             CheckStatus.OK,
             "26.1.5, storage overlay2, cgroups v2, systemd",
             id="engine",
         ),
         pytest.param(
-            docker_checks.check_engine(Asked(EngineAnswer.RUNS, VFS)),
+            Asked(EngineAnswer.RUNS, VFS),
             CheckStatus.WARN,
             "26.1.5, storage vfs, cgroups v2, systemd",
             id="engine without overlays",
         ),
         pytest.param(
-            docker_checks.check_engine(Asked(EngineAnswer.DENIED)),
+            Asked(EngineAnswer.DENIED),
             CheckStatus.FAIL,
             "is running, but this user may not use it",
             id="engine of others",
         ),
     ],
 )
-def test_judgement(check: Check, status: CheckStatus, found: str) -> None:
+def test_judgement_of_an_engine(asked: Asked, status: CheckStatus, found: str) -> None:
+    check = docker_checks.check_engine(asked)
     assert (check.status, check.found) == (status, found)
     assert status is CheckStatus.OK or check.hint
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from labctl.core.errors import LabError
 from labctl.lab.fit import (
     check_fit,
-    check_inotify,
     least_mib,
     memory_mib,
     parse_available,
@@ -103,20 +100,6 @@ def test_fifty_bridges_fit_24_gib_if_they_are_stand_ins() -> None:
     assert least_mib(stand_ins) == 512 + 50 * 160 + 256
     [notice] = said(stand_ins, 22 * 1024)
     assert "this lab's machines may use" in notice
-
-
-@pytest.mark.parametrize(("jvbs", "allowed"), [(30, True), (31, False)])
-def test_more_containers_than_inotify_has_instances_are_refused(
-    tmp_path: Path, jvbs: int, *, allowed: bool
-) -> None:
-    """With Debian's default, JMS, visitors1 and thirty bridges came up; with fifty, eight ended."""
-    limit = tmp_path / "max_user_instances"
-    limit.write_text("128\n")
-    large = Spec(provider=ProviderName.DOCKER, jvbs=jvbs, visitors=8)
-    with nullcontext() if allowed else pytest.raises(LabError, match="33 containers need 132"):
-        check_inotify(large, limit=limit)
-    check_inotify(replace(large, provider=ProviderName.LIBVIRT), limit=limit)
-    check_inotify(large, limit=tmp_path / "none")
 
 
 def test_a_lab_whose_network_is_still_to_be_chosen_has_a_size() -> None:
