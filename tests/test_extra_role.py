@@ -16,8 +16,9 @@ from labctl.images.bakeinput import render_packages
 from labctl.images.packages import jitsi_set
 from labctl.images.plan import ImageKind, plan_images
 from labctl.lab import collect, status
-from labctl.ready.probe import NodeState, UnitState, expected_units
+from labctl.ready.probe import NodeState, expected_units
 from labctl.ready.signals import judge_signals
+from labctl.ready.units import UnitState
 from labctl.report.failures import things_of
 from labctl.report.logs import source_of
 from labctl.report.topologysvg import draw_topology

@@ -67,15 +67,21 @@ NO_PATIENCE = Patience()
 """For machines of normal speed: every deadline as it is written."""
 
 
-def wait_until(check: Callable[[], bool], *, deadline: Deadline, interval: float) -> bool:
+def wait_until(
+    check: Callable[[], bool], *, deadline: Deadline, interval: float, polite: bool = False
+) -> bool:
     """Call `check` every `interval` seconds until it is true; False if the deadline passed.
 
     It is called once more at the deadline, so that an old answer does not decide on a slow machine.
+    A `polite` wait pauses at least as long as the check took: for one that costs the processors
+    which it waits for.
     """
     while True:
         final = deadline.passed
+        began = time.monotonic()
         if check():
             return True
         if final:
             return False
-        time.sleep(min(interval, max(deadline.left, 0.01)))
+        pause = max(interval, time.monotonic() - began) if polite else interval
+        time.sleep(min(pause, max(deadline.left, 0.01)))

@@ -10,7 +10,7 @@ from labctl.gate.model import Trouble
 from labctl.node.reach import reach
 from labctl.node.script import ShellScript
 from labctl.ready import NodeState, judge_signals, probe_all
-from labctl.ready.probe import UnitState
+from labctl.ready.units import UnitState
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node, Topology
 from labctl.topology.roles import all_units, prosody_units, units_of

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from labctl.live.loglines import parse_lines
@@ -18,7 +17,6 @@ from labctl.ready.probe import NodeState, parse_probe
 from labctl.report.lines import LogLine
 
 _PID = re.compile(r"pid=(\d+)")
-_SINCE = re.compile(r"^\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +72,7 @@ def parse_answer(sections: Sections, *, node: str, before: NodeAnswer | None) ->
 
     Log lines are the new ones only.
     """
-    units = {_id(block): block for block in _blocks(sections.lines("units")) if _id(block)}
-    told = {f"unit {name}": _unit_text(block) for name, block in units.items()}
-    state = parse_probe(Sections({**sections.texts, **told}))
+    state = parse_probe(sections)
     clock = next((it for it in sections if it.startswith("clock ")), "clock ")
     state = replace(state, clock=_float(clock.split()[1:2]))
     if "slow" not in sections and before is not None:
@@ -94,7 +90,7 @@ def parse_answer(sections: Sections, *, node: str, before: NodeAnswer | None) ->
         bridge=parse_metrics(sections.text("metrics")),
         clients=dict(_pairs(sections.lines("clients"))),
         links=_count(_PID.findall(sections.text("links"))),
-        processes={name: pid for name, block in units.items() if (pid := _pid(block))},
+        processes={name: unit.pid for name, unit in state.units.items() if unit.pid},
         rooms=rooms,
         people={
             **_kept_people(sections, rooms, before),
@@ -140,35 +136,6 @@ def parse_metrics(text: str) -> BridgeFigures | None:
         or _flag(data, "graceful_shutdown") is True,
         traffic=traffic,
     )
-
-
-def _blocks(lines: Sequence[str]) -> Iterator[dict[str, str]]:
-    """`systemctl show` of several units: their properties, with an empty line between them."""
-    block: dict[str, str] = {}
-    for line in (*lines, ""):
-        name, equals, value = line.partition("=")
-        if equals:
-            block[name] = value
-        elif block:
-            yield block
-            block = {}
-
-
-def _id(block: Mapping[str, str]) -> str:
-    return block.get("Id", "")
-
-
-def _unit_text(block: Mapping[str, str]) -> str:
-    """The properties as `labctl.ready.probe` has them, which says the start in its own way."""
-    kept = {name: value for name, value in block.items() if name != "ActiveEnterTimestamp"}
-    if found := _SINCE.match(block.get("ActiveEnterTimestamp", "")):
-        kept["Since"] = datetime.fromisoformat(found[1]).strftime("%Y %b %d %H:%M:%S")
-    return "".join(f"{name}={value}\n" for name, value in kept.items())
-
-
-def _pid(block: Mapping[str, str]) -> int:
-    text = block.get("MainPID", "")
-    return int(text) if text.isdigit() else 0
 
 
 def _pairs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,7 @@ from labctl.live.loglines import wanted_lines
 from labctl.node import jicofo
 from labctl.node.script import ShellScript, sectioned
 from labctl.ready.probe import JICOFO_SECONDS, MODULE_FAILED, expected_units
+from labctl.ready.units import SHOW
 from labctl.topology.model import Node
 from labctl.topology.roles import BRIDGE, JICOFO, PROSODY, prosody_units, runs, units_of
 from labctl.topology.units import PortOrigin
@@ -36,9 +37,7 @@ MOST_LINES = 20
 
 _UNITS = """
 section clock "$(date '+%s.%N %z')" asked {now:.3f}
-section units
-systemctl show -p Id -p ActiveState -p SubState -p NRestarts -p UnitFileState \
-  -p ActiveEnterTimestamp -p MainPID {units}
+section units; {show} {units}
 section ports; ss -ltnH | awk '{{print $4}}'
 """
 _SLOW = """
@@ -91,7 +90,7 @@ def render_question(node: Node, ask: Ask, *, patience: Patience) -> ShellScript:
 
 
 def _parts(node: Node, ask: Ask, patience: Patience) -> Iterator[str]:
-    yield _UNITS.format(now=ask.now, units=" ".join(expected_units(node)))
+    yield _UNITS.format(now=ask.now, show=SHOW, units=" ".join(expected_units(node)))
     if ask.slow:
         yield _SLOW
         for unit in prosody_units(node):

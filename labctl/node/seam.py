@@ -106,13 +106,13 @@ class Nodes(Protocol):
         ...
 
 
-def on_all(names: Iterable[str], do: Callable[[str], T]) -> dict[str, T]:
+def on_all(names: Iterable[str], do: Callable[[str], T], *, at_once: int = AT_ONCE) -> dict[str, T]:
     """The results of `do` for all nodes, run at the same time, in the order of the names.
 
     Errors: that of the first node, in this order, that failed.
     """
     names = list(names)
-    with ThreadPoolExecutor(max(1, min(AT_ONCE, len(names)))) as pool:
+    with ThreadPoolExecutor(max(1, min(at_once, len(names)))) as pool:
         try:
             return dict(zip(names, pool.map(do, names), strict=True))
         except KeyboardInterrupt:

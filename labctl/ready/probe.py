@@ -13,6 +13,7 @@ from labctl.node.reach import reach
 from labctl.node.script import sectioned
 from labctl.node.seam import NodeError
 from labctl.node.sections import Sections
+from labctl.ready.units import SHOW, UnitState, parse_units
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node
 from labctl.topology.packages import node_packages
@@ -20,19 +21,15 @@ from labctl.topology.roles import JICOFO, managed_units, prosody_units, runs
 
 MODULE_FAILED = "Error initializing module"
 
-# Works in any POSIX shell.  Times of log lines are
-# compared with the unit's start, so that a failure of an earlier start is not held against it.
-_UNITS = """
-for unit in {units}; do
-  section unit "$unit"
-  systemctl show -p ActiveState -p SubState -p NRestarts -p UnitFileState "$unit"
-  since=$(systemctl show -P ActiveEnterTimestamp "$unit")
-  [ -n "$since" ] && echo "Since=$(date -d "$since" '+%Y %b %d %H:%M:%S')"
-done
+# Works in any POSIX shell.  Each program costs time on every node, all of which are asked at once.
+_SIGNALS = """
+section units; {show} {units}
 section ports; ss -ltnH | awk '{{print $4}}'
 section clock; date +%s
 section randomness
 dd if=/dev/random of=/dev/null bs=1 count=1 iflag=nonblock 2>/dev/null || echo none
+"""
+_PACKAGES = """
 section stand-ins; cat /etc/jitsi/STAND-IN 2>/dev/null
 section versions
 dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Abbrev}}\n' {packages} 2>/dev/null
@@ -46,17 +43,6 @@ section debug; {debug}
 section connections; {connections}
 """
 JICOFO_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class UnitState:
-    """A unit as systemd shows it; `since` is None for one that never ran."""
-
-    active: str
-    sub: str
-    restarts: int
-    enabled: str
-    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +70,10 @@ def expected_units(node: Node) -> tuple[str, ...]:
     return tuple(unit.name for unit in managed_units(node))
 
 
-def probe(lab: Lab, node: Node, *, seconds: float = 15.0) -> NodeState:
-    """Ask one node; a node that does not answer is a state, not an error."""
-    script = sectioned(_script(node, lab.patience))
+def probe(lab: Lab, node: Node, *, seconds: float = 15.0, packages: bool = True) -> NodeState:
+    """Ask one node, if wanted for its packages, too; one that does not answer is a state, not an
+    error."""
+    script = sectioned(_script(node, lab.patience, packages=packages))
     try:
         answer = reach(lab).run(node.name, script, seconds=seconds, check=False)
     except NodeError as error:
@@ -98,7 +85,7 @@ def probe(lab: Lab, node: Node, *, seconds: float = 15.0) -> NodeState:
 
 def parse_probe(sections: Sections) -> NodeState:
     """The state that the sections of a probe's answer describe."""
-    units = {unit: _parse_unit(lines) for unit, lines in sections.family("unit").items()}
+    units = parse_units(sections.lines("units"))
     failed = [
         line
         for unit, lines in sections.family("errors").items()
@@ -120,9 +107,10 @@ def parse_probe(sections: Sections) -> NodeState:
     )
 
 
-def _script(node: Node, patience: Patience) -> str:
-    packages = node_packages(node)
-    script = _UNITS.format(units=" ".join(expected_units(node)), packages=" ".join(packages))
+def _script(node: Node, patience: Patience, *, packages: bool) -> str:
+    script = _SIGNALS.format(show=SHOW, units=" ".join(expected_units(node)))
+    if packages:
+        script += _PACKAGES.format(packages=" ".join(node_packages(node)))
     if runs(node, JICOFO):
         script += _ask_jicofo(patience)
     logs = [_ERRORS.format(unit=it.name, file=it.error_log) for it in prosody_units(node)]
@@ -133,18 +121,6 @@ def _ask_jicofo(patience: Patience) -> str:
     get = partial(jicofo.render_get, patience=patience, seconds=JICOFO_SECONDS)
     return _JICOFO.format(
         stats=get(jicofo.STATS), debug=get(jicofo.DEBUG), connections=jicofo.CONNECTIONS
-    )
-
-
-def _parse_unit(lines: Sequence[str]) -> UnitState:
-    values = dict(line.split("=", 1) for line in lines if "=" in line)
-    since = values.get("Since")
-    return UnitState(
-        active=values.get("ActiveState", "unknown"),
-        sub=values.get("SubState", "unknown"),
-        restarts=int(values.get("NRestarts") or 0),
-        enabled=values.get("UnitFileState", ""),
-        since=datetime.strptime(since, "%Y %b %d %H:%M:%S") if since else None,
     )
 
 
@@ -161,7 +137,8 @@ def _parse_versions(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _is_current(line: str, unit: UnitState | None) -> bool:
-    """Whether a Prosody log line (`Nov 21 13:15:45 ...`) is of the unit's present run."""
+    """Whether a Prosody log line (`Nov 21 13:15:45 ...`) is of the unit's present run; a failure of
+    an earlier start is not held against it."""
     if unit is None or unit.since is None:
         return True
     try:

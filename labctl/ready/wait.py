@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from labctl.core.errors import LabError
 from labctl.core.progress import Progress, Timings
@@ -18,6 +21,13 @@ from labctl.topology.lab import Lab
 from labctl.topology.model import Node
 
 INTERVAL = 0.25
+AT_ONCE = max(8, 4 * (os.cpu_count() or 1))
+"""The most nodes that are asked at the same time while they start.
+
+Containers share this machine's processors, each its part: if fifty are asked at once, the JMS has
+one part of fifty, and with slow processors Jicofo lost all bridges for as long as they were asked.
+"""
+
 MEDIA_SECONDS = 20.0
 HINT = "The logs of all nodes are in the folder below; run 'labctl up' to try again."
 
@@ -32,6 +42,51 @@ def probe_all(lab: Lab, nodes: Sequence[Node]) -> dict[str, NodeState]:
     return on_all(by_name, lambda name: probe(lab, by_name[name]))
 
 
+@dataclass(slots=True)
+class _Looks:
+    """Looks at a lab that comes up, at every node's signals or those `only` of some.
+
+    In a lab with more nodes than are asked at once, those where nothing is missing any more are not
+    asked again until nothing is missing anywhere; then all are, once more.
+    """
+
+    lab: Lab
+    only: Collection[str] | None
+    signals: Sequence[Signal] = ()
+    _states: dict[str, NodeState] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> list[Signal]:
+        return [signal for signal in self.signals if not signal.ok]
+
+    def look(self) -> None:
+        """Ask, and judge `signals` anew."""
+        nodes = self.lab.topology.nodes
+        concerned = self._concerned()
+        self._ask(concerned)
+        if not self.missing and len(concerned) < len(nodes):
+            self._ask(nodes)
+
+    def _concerned(self) -> Sequence[Node]:
+        topology = self.lab.topology
+        if len(topology.nodes) <= AT_ONCE or not self.signals:
+            return topology.nodes
+        names = {signal.name.split()[0] for signal in self.missing}
+        # The JMS has the signals that are no node's own.
+        return [node for node in topology.nodes if node.name in names or node is topology.jms]
+
+    def _ask(self, nodes: Sequence[Node]) -> None:
+        by_name = {node.name: node for node in nodes}
+        ask = partial(probe, self.lab, packages=False)
+        self._states |= on_all(by_name, lambda name: ask(by_name[name]), at_once=AT_ONCE)
+        validity = Validity.of(self.lab.folder)
+        self.signals = [
+            signal
+            for signal in judge_signals(self.lab.topology, self._states, validity=validity)
+            if self.only is None or signal.name.split()[0] in self.only
+        ]
+
+
 def wait_signals(
     lab: Lab, *, seconds: float, progress: Progress, only: Collection[str] | None = None
 ) -> None:
@@ -40,26 +95,19 @@ def wait_signals(
     Errors: NotReadyError that names each signal not seen within `seconds`, and what was.
     """
     told: set[str] = set()
-    missing: list[Signal] = []
-    validity = Validity.of(lab.folder)
+    looks = _Looks(lab, only)
 
     def look() -> bool:
-        states = probe_all(lab, lab.topology.nodes)
-        signals = [
-            signal
-            for signal in judge_signals(lab.topology, states, validity=validity)
-            if only is None or signal.name.split()[0] in only
-        ]
-        for signal in signals:
+        looks.look()
+        for signal in looks.signals:
             if signal.ok and signal.name not in told:
                 told.add(signal.name)
                 progress("ready", f"{signal.name}: {signal.seen}")
-        missing[:] = [signal for signal in signals if not signal.ok]
-        return not missing
+        return not looks.missing
 
-    if wait_until(look, deadline=lab.patience.deadline(seconds), interval=INTERVAL):
+    if wait_until(look, deadline=lab.patience.deadline(seconds), interval=INTERVAL, polite=True):
         return
-    lines = "".join(f"\n    {signal.name}: {signal.seen}" for signal in missing)
+    lines = "".join(f"\n    {signal.name}: {signal.seen}" for signal in looks.missing)
     raise NotReadyError(f"{_late(lab, seconds)}{lines}", hint=HINT)
 
 

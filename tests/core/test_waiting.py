@@ -10,7 +10,7 @@ import pytest
 
 from labctl.cli.common import load_lab
 from labctl.core.process import Result
-from labctl.core.waiting import NO_PATIENCE, Deadline, Patience
+from labctl.core.waiting import NO_PATIENCE, Deadline, Patience, wait_until
 from labctl.crowd.errors import CrowdError
 from labctl.crowd.recorder import Recorder
 from labctl.drills.findings import Moment
@@ -129,3 +129,26 @@ def test_a_drills_bounds_are_longer_but_not_its_protocol_facts() -> None:
     each = [DrillVerdict.BETTER, DrillVerdict.EXPECTED, DrillVerdict.WORSE]
     assert [verdict(at, NO_PATIENCE) for at in (3, 9, 15)] == each
     assert [verdict(at, Patience(2.0)) for at in (3, 15, 21)] == each
+
+
+def test_a_polite_wait_pauses_as_long_as_its_check_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that takes all processors leaves them half of the time to what it waits for."""
+    now, pauses = 0.0, list[float]()
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        pauses.append(seconds)
+        now += seconds
+
+    def check() -> bool:
+        nonlocal now
+        now += 2.0
+        return len(pauses) == 2
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "sleep", sleep)
+    assert wait_until(check, deadline=Deadline.after(60), interval=0.25, polite=True)
+    assert pauses == [2.0, 2.0]
+    pauses.clear()
+    assert wait_until(check, deadline=Deadline.after(60), interval=0.25)
+    assert pauses == [0.25, 0.25]

@@ -22,15 +22,15 @@ from labctl.topology.workdir import Workdir
 from tests.fakes.nodes import FakeNodes
 from tests.nullprovider import NullProvider
 
-UNIT = "ActiveState=active\nSubState=running\nNRestarts=0\nUnitFileState=enabled\n"
-PROBE = "section stand-ins"
+PROBE = "section randomness"
 """A text that only the question of readiness holds."""
 
 
 def probe_answer(topology: Topology, node: Node, **changed: str) -> dict[str, str]:
     """What a node of a healthy lab says when it is asked whether it is ready."""
     ports = {port.number for port in declared_ports(topology, node)} | {8888, 5280}
-    said = {f"unit {unit}": UNIT for unit in expected_units(node)} | {
+    said = {
+        "units": "\n".join(unit_shown(unit) for unit in expected_units(node)),
         "ports": "".join(f"0.0.0.0:{port}\n" for port in sorted(ports)),
         "stand-ins": "jicofo 0~standin1\n",
         "versions": "nginx 1.26.3 ii \n",
@@ -45,6 +45,14 @@ def probe_answer(topology: Topology, node: Node, **changed: str) -> dict[str, st
             "connections": "".join(f"{vnode.name}\n" for vnode in topology.vnodes),
         }
     return said | changed
+
+
+def unit_shown(unit: str, *, active: str = "active", sub: str = "running", pid: int = 0) -> str:
+    """What systemd shows of a unit."""
+    return (
+        f"Id={unit}\nActiveState={active}\nSubState={sub}\nNRestarts=0\nUnitFileState=enabled\n"
+        f"MainPID={pid}\n"
+    )
 
 
 def _bridges(topology: Topology) -> Mapping[str, Any]:

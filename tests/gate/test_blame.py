@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from labctl.gate.blame import Suspect, has_ended, suspects
-from labctl.ready.probe import NodeState, UnitState, expected_units
+from labctl.ready.probe import NodeState, expected_units
+from labctl.ready.units import UnitState
 from labctl.topology.layout import resolve
 from labctl.topology.model import Topology
 from labctl.topology.spec import Spec

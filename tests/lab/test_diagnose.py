@@ -24,7 +24,7 @@ from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
 from labctl.topology.spec import Spec
 from labctl.topology.workdir import Workdir
-from tests.fakes.lab import PROBE, probe_answer
+from tests.fakes.lab import PROBE, probe_answer, unit_shown
 from tests.fakes.nodes import FakeNodes
 
 TOPOLOGY = resolve(Spec(lab="demo", jvbs=1, visitors=2))
@@ -114,8 +114,8 @@ def test_a_bridge_without_an_address_is_named(lab: Lab) -> None:
 
 
 def test_a_stopped_bridge_is_said_once(lab: Lab) -> None:
-    unit = "unit jitsi-videobridge2.service"
-    stopped = state("jvb1", **{unit: "ActiveState=failed\nSubState=failed\nNRestarts=0\n"})
+    shown = unit_shown("jitsi-videobridge2.service", active="failed", sub="failed")
+    stopped = state("jvb1", units=f"{unit_shown('nftables.service')}\n{shown}")
     evidence = healthy(jvb1=stopped)
     evidence = without_bridge(evidence, replace(GOOD, active=False))
     assert ids(lab, evidence) == [("unit-stopped", "jvb1")]

@@ -20,6 +20,7 @@ from labctl.ready.probe import expected_units
 from labctl.ready.record import save_record
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node
+from tests.fakes.lab import unit_shown
 from tests.fakes.nodes import FakeNodes
 
 ROOM = "demo@conference.meet.lab.internal"
@@ -28,9 +29,7 @@ ROOM = "demo@conference.meet.lab.internal"
 def live_answer(lab: Lab, node: Node) -> dict[str, str]:
     """What a node of a healthy lab says to the live question."""
     units = "\n".join(
-        f"Id={unit}\nActiveState=active\nSubState=running\nNRestarts=0\nUnitFileState=enabled\n"
-        f"MainPID={index + 100}\n"
-        for index, unit in enumerate(expected_units(node))
+        unit_shown(unit, pid=index + 100) for index, unit in enumerate(expected_units(node))
     )
     numbers = range(1, 65536)
     said = {

@@ -6,8 +6,9 @@ from datetime import datetime
 import pytest
 
 from labctl.node.jicofo import Stats
-from labctl.ready.probe import NodeState, UnitState, expected_units, parse_probe
+from labctl.ready.probe import NodeState, expected_units, parse_probe
 from labctl.ready.signals import Validity, judge_signals
+from labctl.ready.units import UnitState
 from labctl.topology.layout import resolve
 from labctl.topology.spec import Spec, VisitorsLayout
 from tests.fakes.nodes import sections_of
@@ -81,13 +82,13 @@ def test_the_jms_runs_the_vnodes_that_it_holds() -> None:
 
 
 def test_a_failed_module_of_an_earlier_start_is_not_held_against_prosody() -> None:
-    unit = ["ActiveState=active", "SubState=running", "NRestarts=0", "UnitFileState=enabled"]
+    since = "ActiveEnterTimestamp=Sat 2026-11-21 13:00:00 UTC"
     old = "Nov 21 12:59:59 modulemanager\terror\tError initializing module 'a' on 'b'"
     new = "Nov 21 13:00:01 modulemanager\terror\tError initializing module 'c' on 'd'"
     state = parse_probe(
         sections_of(
             {
-                "unit prosody.service": [*unit, "Since=2026 Nov 21 13:00:00"],
+                "units": ["Id=prosody.service", "ActiveState=active", since],
                 "errors prosody.service": [old, new],
                 "ports": ["0.0.0.0:5222", "[::]:443", "127.0.0.1:8888"],
                 "stats": ['{"bridge_selector": {}}'],

@@ -1,0 +1,93 @@
+"""Waiting for signals without taking the processors from what is waited for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from labctl.core.progress import silent
+from labctl.node.sections import render_sections
+from labctl.ready import wait
+from labctl.ready.wait import NotReadyError, wait_signals
+from labctl.topology.lab import Lab
+from labctl.topology.layout import resolve
+from labctl.topology.spec import ProviderName, Spec
+from labctl.topology.workdir import Workdir
+from tests.fakes.lab import PROBE, make_healthy, probe_answer
+from tests.fakes.nodes import FakeNodes, Ran
+
+EVERYBODY = ["jms", *(f"jvb{number}" for number in range(1, 11)), "visitors1"]
+
+
+@pytest.fixture
+def lab(tmp_path: Path, nodes: FakeNodes, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """Twelve healthy nodes, of which eight are asked at once."""
+    topology = resolve(Spec(lab="demo", provider=ProviderName.DOCKER, jvbs=10, visitors=1))
+    workdir = Workdir(tmp_path / "demo")
+    workdir.save_topology(topology)
+    make_healthy(nodes, topology)
+    monkeypatch.setattr(wait, "AT_ONCE", 8)
+    monkeypatch.setattr(wait, "INTERVAL", 0.01)
+    return Lab(workdir, topology)
+
+
+def closed_at(lab: Lab, nodes: FakeNodes, name: str, *looks: int) -> None:
+    """The ports of this node are closed at these of the looks at it, counted from 1."""
+    number = count(1)
+
+    def say(_: Ran) -> str:
+        closed = {"ports": ""} if next(number) in looks else {}
+        return render_sections(probe_answer(lab.topology, lab.topology.node(name), **closed))
+
+    nodes.says(name, say, to=PROBE)
+
+
+def looks_at(nodes: FakeNodes) -> Counter[str]:
+    return Counter(ran.node for ran in nodes.ran if ran.asks(PROBE))
+
+
+def test_a_lab_that_is_ready_is_asked_once(lab: Lab, nodes: FakeNodes) -> None:
+    wait_signals(lab, seconds=5, progress=silent)
+    assert looks_at(nodes) == dict.fromkeys(EVERYBODY, 1)
+
+
+def test_where_nothing_is_missing_nobody_asks_again_until_the_end(
+    lab: Lab, nodes: FakeNodes
+) -> None:
+    closed_at(lab, nodes, "jvb7", 1, 2, 3)
+    wait_signals(lab, seconds=5, progress=silent)
+    others = dict.fromkeys(EVERYBODY, 2)
+    assert looks_at(nodes) == others | {"jvb7": 5, "jms": 5}
+
+
+def test_what_ended_in_the_meantime_is_seen(lab: Lab, nodes: FakeNodes) -> None:
+    closed_at(lab, nodes, "jvb7", 1)
+    closed_at(lab, nodes, "jvb2", 2)
+    told: list[str] = []
+    wait_signals(lab, seconds=5, progress=lambda _phase, text, **_: told.append(text))
+    assert looks_at(nodes)["jvb2"] == 4
+    assert len(told) == len(set(told))
+
+
+def test_a_small_lab_is_asked_as_a_whole(
+    lab: Lab, nodes: FakeNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait, "AT_ONCE", 12)
+    closed_at(lab, nodes, "jvb7", 1, 2)
+    wait_signals(lab, seconds=5, progress=silent)
+    assert looks_at(nodes) == dict.fromkeys(EVERYBODY, 3)
+
+
+def test_what_stays_missing_is_named(lab: Lab, nodes: FakeNodes) -> None:
+    nodes.says("jvb7", probe_answer(lab.topology, lab.topology.node("jvb7"), ports=""), to=PROBE)
+    with pytest.raises(NotReadyError, match=r"jvb7 ports: nothing listens on \["):
+        wait_signals(lab, seconds=0.1, progress=silent)
+    assert looks_at(nodes)["jvb1"] == 1
+
+
+def test_packages_are_not_asked_for(lab: Lab, nodes: FakeNodes) -> None:
+    wait_signals(lab, seconds=5, progress=silent)
+    assert not [ran for ran in nodes.ran if ran.asks("dpkg-query")]
