@@ -1,4 +1,4 @@
-"""Sound and picture, tried once for the whole session and all at the same time.
+"""Sound and picture, tried once for the whole session, as much at once as this machine bears.
 
 A call that Jicofo places, a conference on each bridge, one with a visitor on each vnode, and calls
 through the TURN server.  Tests read what came of them; nothing here fails by itself.
@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from acceptance.chance import tries_for
+from labctl.core.crowding import at_once
 from labctl.core.errors import LabError
 from labctl.crowd import Crowd, Options, Target
 from labctl.crowd.admission import Account
@@ -79,6 +80,7 @@ class Media:
     def __init__(self, lab: Lab) -> None:
         self._lab, self._target = lab, Target.of(lab)
         self._options = MediaOptions.of(lab.topology)
+        self._turn = asyncio.Semaphore(at_once())
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._done: Future[Seen] = self._pool.submit(self._try)
 
@@ -160,7 +162,7 @@ class Media:
         self, room: str, meet: Callable[[Crowd], Awaitable[MediaOutcome]]
     ) -> MediaOutcome:
         try:
-            async with Crowd(self._target, room) as crowd:
+            async with self._turn, Crowd(self._target, room) as crowd:
                 return await meet(crowd)
         except LabError as error:
             return MediaOutcome(problem=error)
@@ -184,19 +186,20 @@ class Media:
 
         kinds = channels or (ChannelKind.NONE,)
         options = [replace(self._options, channel=kind) for kind in (kinds[0], *kinds)]
-        placed = Placed(self._target, brewery, nick, options=options)
-        try:
-            await placed.begin()
-            found = await self._received(placed.people[:2], bridge=nick)
-            if found.problem is not None:
-                return found
-            people = zip(channels, placed.people[1:], strict=False)
-            answers = {kind: await self._answers(person) for kind, person in people}
-            return replace(found, channels=answers)
-        except LabError as error:
-            return MediaOutcome(problem=error)
-        finally:
-            placed.end()
+        async with self._turn:
+            placed = Placed(self._target, brewery, nick, options=options)
+            try:
+                await placed.begin()
+                found = await self._received(placed.people[:2], bridge=nick)
+                if found.problem is not None:
+                    return found
+                people = zip(channels, placed.people[1:], strict=False)
+                answers = {kind: await self._answers(person) for kind, person in people}
+                return replace(found, channels=answers)
+            except LabError as error:
+                return MediaOutcome(problem=error)
+            finally:
+                placed.end()
 
     async def _received(self, people: Sequence[Person], *, bridge: str = "") -> MediaOutcome:
         """Everybody's sound and picture; a view for each person, in their order."""

@@ -15,6 +15,9 @@ PRESSURE, LOADAVG = Path("/proc/pressure/cpu"), Path("/proc/loadavg")
 QUIET = 20.0
 """Percent of the last ten seconds in which something waited for a processor: no reason to look
 closer."""
+LEAST_AT_ONCE, AT_ONCE_EACH = 8, 4
+"""Nodes that are kept busy at once: at least, and for each processor."""
+
 MOST = 4.0
 """A machine that is more crowded than this is not waited for any longer."""
 
@@ -47,6 +50,16 @@ def read_wanting() -> float:
 def processors() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) or 1
+
+
+def at_once() -> int:
+    """How many nodes of one lab are kept busy at the same time; the others wait for their turn.
+
+    Containers share this machine's processors, each its part: if fifty are asked at once, the JMS
+    has one part of fifty.  On slow processors Jicofo then lost all bridges, again and again, and of
+    fifty conferences that began at once none had its picture in time.
+    """
+    return max(LEAST_AT_ONCE, AT_ONCE_EACH * processors())
 
 
 def parse_waiting(text: str) -> float:

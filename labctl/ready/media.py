@@ -1,7 +1,7 @@
 """The last signal: media.  Two people hear each other through a bridge that Jicofo gives them, and
 every bridge has answered on each address that it offers and has carried sound.
 
-The bridges are asked for a conference each, all at the same time (`labctl.crowd.media.placed` says
+The bridges are asked for a conference each, some at the same time (`labctl.crowd.media.placed` says
 why not through Jicofo).  Sound only and no channel: this ends with the first packets.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labctl.core.crowding import at_once
 from labctl.core.progress import Progress
 from labctl.core.waiting import Deadline
 from labctl.crowd import Crowd, CrowdError, Options, Target
@@ -94,6 +95,7 @@ class _Prober:
     ) -> None:
         self._target, self._deadline, self._progress = target, deadline, progress
         self._attempt = attempt
+        self._turn = asyncio.Semaphore(at_once())
 
     async def prove(
         self, account: Account, bridges: Sequence[str], options: MediaOptions
@@ -125,7 +127,9 @@ class _Prober:
 
         async def attempt() -> None:
             nonlocal reaches
-            reaches = await self._place(brewery, bridge, options)
+            # For one try: a bridge that is tried again must not keep others from their first.
+            async with self._turn:
+                reaches = await self._place(brewery, bridge, options)
 
         problem = await self._until_passed(attempt)
         return BridgeProof(bridge, reaches, problem)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from labctl.core.crowding import at_once
 from labctl.core.errors import LabError
 from labctl.core.progress import Progress, Timings
 from labctl.core.waiting import wait_until
@@ -21,13 +21,6 @@ from labctl.topology.lab import Lab
 from labctl.topology.model import Node
 
 INTERVAL = 0.25
-AT_ONCE = max(8, 4 * (os.cpu_count() or 1))
-"""The most nodes that are asked at the same time while they start.
-
-Containers share this machine's processors, each its part: if fifty are asked at once, the JMS has
-one part of fifty, and with slow processors Jicofo lost all bridges for as long as they were asked.
-"""
-
 MEDIA_SECONDS = 20.0
 HINT = "The logs of all nodes are in the folder below; run 'labctl up' to try again."
 
@@ -69,7 +62,7 @@ class _Looks:
 
     def _concerned(self) -> Sequence[Node]:
         topology = self.lab.topology
-        if len(topology.nodes) <= AT_ONCE or not self.signals:
+        if len(topology.nodes) <= at_once() or not self.signals:
             return topology.nodes
         names = {signal.name.split()[0] for signal in self.missing}
         # The JMS has the signals that are no node's own.
@@ -78,7 +71,7 @@ class _Looks:
     def _ask(self, nodes: Sequence[Node]) -> None:
         by_name = {node.name: node for node in nodes}
         ask = partial(probe, self.lab, packages=False)
-        self._states |= on_all(by_name, lambda name: ask(by_name[name]), at_once=AT_ONCE)
+        self._states |= on_all(by_name, lambda name: ask(by_name[name]), at_once=at_once())
         validity = Validity.of(self.lab.folder)
         self.signals = [
             signal

@@ -77,6 +77,16 @@ def test_one_bridge_that_is_silent_is_named(lab: Lab, server: FakeBrewery) -> No
     assert problem.stage is MediaStage.NO_ANSWER
 
 
+def test_a_silent_bridge_does_not_keep_others_from_their_turn(
+    lab: Lab, server: FakeBrewery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "at_once", lambda: 1)
+    server.bridges["jvb"].candidates = [("127.0.0.1", 9, "udp")]
+    proof = prove_media(lab, seconds=0.2, progress=silent)
+    assert proof.bridges["jvb"].problem is not None
+    assert proof.bridges["jvb1"].problem is None
+
+
 def test_an_address_that_nobody_can_reach_is_named_although_media_passes(
     lab: Lab, server: FakeBrewery, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,7 +29,7 @@ def lab(tmp_path: Path, nodes: FakeNodes, monkeypatch: pytest.MonkeyPatch) -> La
     workdir = Workdir(tmp_path / "demo")
     workdir.save_topology(topology)
     make_healthy(nodes, topology)
-    monkeypatch.setattr(wait, "AT_ONCE", 8)
+    monkeypatch.setattr(wait, "at_once", lambda: 8)
     monkeypatch.setattr(wait, "INTERVAL", 0.01)
     return Lab(workdir, topology)
 
@@ -75,7 +75,7 @@ def test_what_ended_in_the_meantime_is_seen(lab: Lab, nodes: FakeNodes) -> None:
 def test_a_small_lab_is_asked_as_a_whole(
     lab: Lab, nodes: FakeNodes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wait, "AT_ONCE", 12)
+    monkeypatch.setattr(wait, "at_once", lambda: 12)
     closed_at(lab, nodes, "jvb7", 1, 2)
     wait_signals(lab, seconds=5, progress=silent)
     assert looks_at(nodes) == dict.fromkeys(EVERYBODY, 3)
