@@ -1,15 +1,19 @@
-"""One image of a virtual machine, baked and booted once for all tests that want one."""
+"""Disks of virtual machines, made once for all tests that want one: the base, and a baked role."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from labctl.host.needs import Need
+from labctl.images.debian import load_mirror, load_release
 from labctl.images.make import ensure_images
+from labctl.providers.vm.disk import make_base_disk
 from labctl.providers.vm.needs import DISKS, QEMU
 from labctl.providers.vm.record import DISK, Record, folder_of, load_record
 from labctl.providers.vm.store import DiskStore
@@ -41,15 +45,32 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homes]:
 
 
 @pytest.fixture(scope="session")
+def base_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The disk (qcow2) that roles are baked on; half a minute, for nothing is emulated."""
+    _need(*DISKS, programs=("mmdebstrap",))
+    folder = tmp_path_factory.mktemp("base")
+    raw, disk = folder / "disk.raw", folder / DISK
+    make_base_disk(
+        raw,
+        mirror=load_mirror(),
+        release=load_release(),
+        scratch=folder,
+        log=folder / "base.log",
+    )
+    convert = ["qemu-img", "convert", "-S", "64k", "-O", "qcow2", raw, disk]
+    subprocess.run(convert, check=True, capture_output=True)
+    raw.unlink()
+    yield disk
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
 def baked(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The reference of the bridge's image on stand-ins, made here and now, as `build` makes it.
 
     Base disk, Packer's bake, look inside, boot check, libvirt box: three to five minutes.
     """
-    lacking = [need.name for need in (QEMU, *DISKS) if need.find() is None]
-    lacking += [name for name in ("packer", "vagrant", "mmdebstrap") if not shutil.which(name)]
-    if lacking:
-        pytest.skip(f"not installed: {', '.join(lacking)}")
+    _need(QEMU, *DISKS, programs=("packer", "vagrant", "mmdebstrap"))
     packages = Packages(source=PackageSource.STAND_INS)
     with pytest.MonkeyPatch.context() as monkeypatch:
         homes.use(monkeypatch)
@@ -58,12 +79,11 @@ def baked(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> str:
         return ensure_images([ROLE], packages, store=LIBVIRT, progress=tell, cache=cache)[ROLE]
 
 
-@pytest.fixture(scope="session")
-def baked_disk(baked: str, homes: Homes) -> Path:
-    """The image's disk, a packed qcow2; nobody may change it."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        homes.use(monkeypatch)
-        return folder_of(baked) / DISK
+def _need(*needs: Need, programs: tuple[str, ...]) -> None:
+    lacking = [need.name for need in needs if need.find() is None]
+    lacking += [name for name in programs if not shutil.which(name)]
+    if lacking:
+        pytest.skip(f"not installed: {', '.join(lacking)}")
 
 
 @pytest.fixture
@@ -74,6 +94,6 @@ def record(baked: str, homes: Homes, monkeypatch: pytest.MonkeyPatch) -> Record:
 
 
 @pytest.fixture
-def disk(record: Record, baked_disk: Path) -> Path:
-    """The image's disk, in a test that sees the store that holds it."""
-    return baked_disk
+def disk(record: Record) -> Path:
+    """The image's disk, a packed qcow2, in a test that sees the store that holds it."""
+    return folder_of(record.reference) / DISK

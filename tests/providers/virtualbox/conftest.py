@@ -93,14 +93,14 @@ def virtualbox(
 
 
 @pytest.fixture(scope="session")
-def box(baked_disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Box:
-    """A box of a disk that was really baked; its parts lie where VirtualBox finds them."""
+def box(base_disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Box:
+    """A box of a disk that boots; its parts lie where VirtualBox finds them."""
     folder = tmp_path_factory.mktemp("box")
     made = Box(folder / "jvb.box", folder / "parts")
     made.parts.mkdir()
     (folder / "scratch").mkdir()
     make_virtualbox_box(
-        baked_disk,
+        base_disk,
         reference=made.reference,
         role=Role.JVB,
         memory_mib=made.memory_mib,

@@ -48,7 +48,7 @@ def test_the_manifest_sums_up_the_description_and_the_disk(box: Box) -> None:
     }
 
 
-def test_the_disk_is_stream_optimised_and_its_figures_are_right(box: Box, baked_disk: Path) -> None:
+def test_the_disk_is_stream_optimised_and_its_figures_are_right(box: Box) -> None:
     command = ["qemu-img", "info", "--output=json", str(box.parts / DISK_FILE)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     assert found["format-specific"]["data"]["create-type"] == "streamOptimized"

@@ -1,4 +1,9 @@
-"""An image of a virtual machine, really made and really booted; what must not pass does not."""
+"""Disks of virtual machines, really made and really booted; what must not pass does not.
+
+A role's image is baked in an emulated machine, which takes minutes: those tests are long.  The base
+that it is baked on is made and booted here every time, the same scripts bake containers in every run,
+and `packer validate` reads all sources.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +23,15 @@ from labctl.providers.vm.disk import ROOT_OFFSET, SIZE_MIB, read_capacity
 from labctl.providers.vm.inside import find_traces
 from labctl.providers.vm.make import MOST_BYTES
 from labctl.providers.vm.qemu import VIRTIO, VIRTUALBOX_LIKE, Hardware, booted
-from labctl.providers.vm.record import Record, folder_of, load_records
+from labctl.providers.vm.record import Record, folder_of
 from labctl.providers.vm.store import DiskStore
 from labctl.topology.spec import ProviderName
 from tests.disks import LIBVIRT, ROLE
 from tests.prepare import tell
 
 pytestmark = pytest.mark.engine
+baked_by_emulation = pytest.mark.long
+
 VIRTUALBOX = DiskStore(ProviderName.VIRTUALBOX)
 
 
@@ -41,6 +48,7 @@ def boot_check(disk: Path, scratch: Path, *, hardware: Hardware = VIRTIO) -> Boo
     return check_boots(machine, ROLE, accelerator=accelerator, hardware=hardware.name)
 
 
+@baked_by_emulation
 def test_it_is_an_image_because_it_has_booted(record: Record) -> None:
     assert record.boot["boot_seconds"] > 0
     assert record.boot["accelerator"] == str(find_accelerator())
@@ -52,6 +60,7 @@ def test_it_is_an_image_because_it_has_booted(record: Record) -> None:
     assert LIBVIRT.verify(record.reference) == []
 
 
+@baked_by_emulation
 def test_vagrant_has_the_libvirt_box(record: Record, disk: Path) -> None:
     folder = registered(record.reference, ProviderName.LIBVIRT)
     assert folder is not None
@@ -60,6 +69,7 @@ def test_vagrant_has_the_libvirt_box(record: Record, disk: Path) -> None:
     assert (folder / "box.img").read_bytes() == disk.read_bytes()
 
 
+@baked_by_emulation
 def test_its_disk_holds_files_and_no_more(disk: Path, tmp_path: Path) -> None:
     raw = tmp_path / "disk.raw"
     qemu_img("convert", "-S", "64k", "-O", "raw", disk, raw)
@@ -76,6 +86,7 @@ def test_its_disk_holds_files_and_no_more(disk: Path, tmp_path: Path) -> None:
     raw.unlink()
 
 
+@baked_by_emulation
 def test_the_virtualbox_box_has_the_same_disk_which_boots_on_such_hardware(
     record: Record, disk: Path, tmp_path: Path
 ) -> None:
@@ -92,16 +103,15 @@ def test_the_virtualbox_box_has_the_same_disk_which_boots_on_such_hardware(
     assert boot_check(vmdk, tmp_path, hardware=VIRTUALBOX_LIKE).boot_seconds > 0
 
 
-def test_a_disk_without_the_roles_units_does_not_pass_and_its_machine_goes(
-    record: Record, tmp_path: Path
+def test_the_base_boots_on_such_hardware_as_virtualboxs_and_its_machine_goes(
+    base_disk: Path, tmp_path: Path
 ) -> None:
-    (base,) = (entry for entry in load_records() if entry.role == "base")
-    disk = folder_of(base.reference) / base.disk.name
+    """It is no role's image: what the boot check looks for is not there."""
     name, accelerator = f"gone-{time.monotonic_ns()}", find_accelerator()
-    with (
-        pytest.raises(KeyboardInterrupt),
-        booted(disk, name=name, accelerator=accelerator, scratch=tmp_path) as guest,
-    ):
+    booting = booted(
+        base_disk, name=name, accelerator=accelerator, scratch=tmp_path, hardware=VIRTUALBOX_LIKE
+    )
+    with pytest.raises(KeyboardInterrupt), booting as guest:
         problems = ask_guest(guest, ROLE, patience=accelerator.patience)
         assert problems == ["there is no unit 'jitsi-videobridge2'"]
         assert guest.run("test -w /etc/ssh/lab/hostname", check=False).code != 0
@@ -135,6 +145,7 @@ def test_a_disk_that_does_not_boot_is_told_with_its_console(tmp_path: Path) -> N
     assert caught.value.hint == f"Its disk is '{disk}'."
 
 
+@baked_by_emulation
 def test_a_damaged_disk_is_noticed(record: Record, disk: Path) -> None:
     with disk.open("r+b") as file:
         file.seek(record.disk.bytes // 2)
