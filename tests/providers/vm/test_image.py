@@ -1,8 +1,8 @@
 """Disks of virtual machines, really made and really booted; what must not pass does not.
 
 A role's image is baked in an emulated machine, which takes minutes: those tests are long.  The base
-that it is baked on is made and booted here every time, the same scripts bake containers in every run,
-and `packer validate` reads all sources.
+that it is baked on is made and booted here every time; the same scripts bake containers in every
+run, and `packer validate` reads all sources.
 """
 
 from __future__ import annotations
