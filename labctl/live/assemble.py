@@ -22,7 +22,7 @@ from labctl.live.model import (
     Totals,
 )
 from labctl.live.placed import on_bridges, on_vnodes
-from labctl.live.poll import Heard
+from labctl.live.poll import Heard, slowdown
 from labctl.node.jicofo import Conference
 from labctl.ready.probe import NodeState
 from labctl.ready.record import MediaRecord
@@ -32,7 +32,7 @@ from labctl.topology.lab import Lab
 from labctl.topology.model import Node, Topology
 
 STALE_SECONDS = 8.0
-"""What was heard longer ago is old, scaled by the lab's patience."""
+"""What was heard longer ago is old, scaled by the lab's patience and a large lab's slowdown."""
 MOST_CONFERENCES = 50
 MOST_PEOPLE = 200
 """People of one conference that are listed."""
@@ -57,7 +57,7 @@ def assemble(
 ) -> Snapshot:
     """The lab at `now` (monotonic clock), which is `wall` in seconds since 1970."""
     topology = lab.topology
-    stale_after = lab.patience.scaled(STALE_SECONDS)
+    stale_after = lab.patience.scaled(STALE_SECONDS) * slowdown(lab)
     moods = {name: _mood(it, now=now, stale_after=stale_after) for name, it in heard.items()}
     states = {name: _state(heard[name], moods[name], now=now) for name in heard}
     complete = NodeMood.ASKED not in moods.values()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
+from labctl.core.crowding import at_once
 from labctl.core.errors import LabError
 from labctl.core.process import end_running
 from labctl.core.waiting import Deadline
@@ -26,7 +27,8 @@ from labctl.topology.lab import Lab
 from labctl.topology.model import Node
 
 INTERVAL = 2.0
-"""Seconds between two questions to a node, or as long as the last one took if that is more."""
+"""Seconds between two questions to a node of a small lab, or as long as the last one took if that
+is more."""
 ASK_SECONDS = 6.0
 """For one question, ssh included."""
 SLOW_EVERY = 5
@@ -34,6 +36,15 @@ SLOW_EVERY = 5
 KEPT_LINES = 200
 """Log lines of a node that are kept; the oldest are dropped."""
 END_SECONDS = 2.0
+
+
+def slowdown(lab: Lab) -> float:
+    """How many times less often than `INTERVAL` the nodes of a large lab are asked.
+
+    Each question costs this machine's processors something, which the nodes share.  The JMS, which
+    knows of bridges and conferences, is asked as often as in a small lab.
+    """
+    return max(1.0, len(lab.topology.nodes) / at_once())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +132,17 @@ class Poller:
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
+        others = self.interval * slowdown(self.lab)
         for index, follower in enumerate(self._followers.values()):
+            interval = self.interval if follower.node is self.lab.topology.jms else others
             # Spread over the interval, so that fifty programs do not start at once.
-            late = self.interval * index / len(self._followers)
+            late = interval * index / len(self._followers)
             thread = threading.Thread(
-                target=self._follow, args=(follower, late), name=f"live {follower.node.name}",
+                target=self._follow,
+                args=(follower, late, interval),
+                name=f"live {follower.node.name}",
                 daemon=True,
-            )  # fmt: skip
+            )
             self._threads.append(thread)
             thread.start()
         return self
@@ -158,7 +173,7 @@ class Poller:
     def _all_asked(self) -> bool:
         return all(it.heard.tries > 0 for it in self._followers.values())
 
-    def _follow(self, follower: _Follower, late: float) -> None:
+    def _follow(self, follower: _Follower, late: float, interval: float) -> None:
         self._stop.wait(late)
         while not self._stop.is_set():
             began = time.monotonic()
@@ -167,7 +182,7 @@ class Poller:
                 return
             self._changed()
             took = time.monotonic() - began
-            self._stop.wait(max(self.interval - took, min(took, self.interval)))
+            self._stop.wait(max(interval - took, min(took, interval)))
 
 
 def ask_once(lab: Lab) -> dict[str, Heard]:

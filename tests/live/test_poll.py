@@ -12,7 +12,7 @@ import pytest
 from labctl.core.errors import LabError
 from labctl.core.waiting import Deadline, wait_until
 from labctl.live.model import Group, NodeMood, Present, Snapshot
-from labctl.live.poll import SLOW_EVERY, Heard, Poller, ask_once
+from labctl.live.poll import SLOW_EVERY, Heard, Poller, ask_once, slowdown
 from labctl.live.source import KEPT_SAMPLES, LiveLab, take, take_once
 from labctl.node.script import Work
 from labctl.node.seam import Answer
@@ -269,3 +269,23 @@ def test_nothing_is_asked_where_the_network_is_not_ours(
     with pytest.raises(LabError, match="No interface"), LiveLab(live):
         pytest.fail("it has begun")
     assert nodes.ran == []
+
+
+def test_nodes_of_a_large_lab_are_asked_less_often(
+    live: Lab, nodes: FakeNodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the JMS: here a node may be asked once while the JMS is asked many times."""
+    monkeypatch.setattr("labctl.live.poll.slowdown", lambda _: 1000.0)
+    poller = Poller(live, interval=0.02)
+    with poller:
+        wait(lambda: poller.heard()["jms"].tries > 20)
+        asked = {name: heard.tries for name, heard in poller.heard().items()}
+    assert max(tries for name, tries in asked.items() if name != "jms") <= 1
+
+
+def test_only_a_large_lab_is_slowed_down(live: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = len(live.topology.nodes)
+    monkeypatch.setattr("labctl.live.poll.at_once", lambda: count)
+    assert slowdown(live) == 1.0
+    monkeypatch.setattr("labctl.live.poll.at_once", lambda: count // 2)
+    assert slowdown(live) == pytest.approx(count / (count // 2))
