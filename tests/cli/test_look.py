@@ -50,7 +50,7 @@ def test_a_silent_node_is_a_line_and_no_error(nodes: FakeNodes) -> None:
 def test_a_slow_node_is_named_without_the_script(nodes: FakeNodes) -> None:
     nodes.slow_down("visitors1")
     said = json.loads(run(status_command, "--json").stdout)["missing"]["visitors1 answers"]
-    assert said.startswith("Node 'visitors1' did not finish within 15 s: 'for unit in ")
+    assert said.startswith("Node 'visitors1' did not finish within 15 s: 'section units; ")
     assert "\n" not in said
     assert [ran.sudo for ran in nodes.ran_on("visitors1", PROBE)] == [False]
 

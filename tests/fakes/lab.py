@@ -26,11 +26,22 @@ PROBE = "section randomness"
 """A text that only the question of readiness holds."""
 
 
-def probe_answer(topology: Topology, node: Node, **changed: str) -> dict[str, str]:
-    """What a node of a healthy lab says when it is asked whether it is ready."""
+SUB = {"active": "running", "failed": "failed", "inactive": "dead"}
+
+
+def probe_answer(
+    topology: Topology, node: Node, *, units: Mapping[str, str] | None = None, **changed: str
+) -> dict[str, str]:
+    """What a node of a healthy lab says when it is asked whether it is ready.
+
+    `units` are those that are not active, with what they are.
+    """
     ports = {port.number for port in declared_ports(topology, node)} | {8888, 5280}
     said = {
-        "units": "\n".join(unit_shown(unit) for unit in expected_units(node)),
+        "units": "\n".join(
+            unit_shown(unit, active=(units or {}).get(unit, "active"))
+            for unit in expected_units(node)
+        ),
         "ports": "".join(f"0.0.0.0:{port}\n" for port in sorted(ports)),
         "stand-ins": "jicofo 0~standin1\n",
         "versions": "nginx 1.26.3 ii \n",
@@ -47,11 +58,11 @@ def probe_answer(topology: Topology, node: Node, **changed: str) -> dict[str, st
     return said | changed
 
 
-def unit_shown(unit: str, *, active: str = "active", sub: str = "running", pid: int = 0) -> str:
+def unit_shown(unit: str, *, active: str = "active", pid: int = 0) -> str:
     """What systemd shows of a unit."""
     return (
-        f"Id={unit}\nActiveState={active}\nSubState={sub}\nNRestarts=0\nUnitFileState=enabled\n"
-        f"MainPID={pid}\n"
+        f"Id={unit}\nActiveState={active}\nSubState={SUB[active]}\nNRestarts=0\n"
+        f"UnitFileState=enabled\nMainPID={pid}\n"
     )
 
 

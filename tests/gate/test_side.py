@@ -26,7 +26,6 @@ from provision.facts import script
 from tests.fakes.lab import PROBE, probe_answer
 from tests.fakes.nodes import ANY, FakeNodes
 from tests.gate.pretended import SPEC, Pretended, Told, package_set
-from tests.gate.test_trouble import DEAD
 
 QUIET = Load(20.0, 2, 0.1)
 BUSY = Load(20.0, 2, 0.9)
@@ -213,7 +212,7 @@ def fail_to_provision(nodes: FakeNodes) -> None:
 def kill_bridge(pretended: Pretended, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(up, "READY_SECONDS", 0.1)
     node = pretended.topology.node("jvb1")
-    answer = probe_answer(pretended.topology, node, **{"unit jitsi-videobridge2.service": DEAD})
+    answer = probe_answer(pretended.topology, node, units={"jitsi-videobridge2.service": "failed"})
     pretended.nodes.says("jvb1", answer, to=PROBE)
     pretended.nodes.says("jvb1", "it died\n", to="tail -n")
 

@@ -11,7 +11,6 @@ from tests.fakes.lab import PROBE, probe_answer
 from tests.fakes.nodes import FakeNodes
 
 ERROR = LabError("It was not ready.", hint="Look.")
-DEAD = "ActiveState=failed\nSubState=failed\nNRestarts=5\nUnitFileState=enabled\n"
 
 
 def test_a_silent_node_is_not_the_packages_fault(lab: Lab, nodes: FakeNodes) -> None:
@@ -25,7 +24,7 @@ def test_a_silent_node_is_not_the_packages_fault(lab: Lab, nodes: FakeNodes) -> 
 
 def test_a_unit_that_died_is_told_with_its_last_words(lab: Lab, nodes: FakeNodes) -> None:
     node = lab.topology.node("jvb1")
-    answer = probe_answer(lab.topology, node, **{"unit jitsi-videobridge2.service": DEAD})
+    answer = probe_answer(lab.topology, node, units={"jitsi-videobridge2.service": "failed"})
     nodes.says("jvb1", answer, to=PROBE)
     nodes.says("jvb1", "it broke\n\nit broke\n", to="tail -n")
     trouble = find_trouble(lab, phase="provision", error=ERROR)
@@ -43,12 +42,11 @@ def test_nothing_that_is_wrong_now_is_said(lab: Lab) -> None:
 
 def test_of_several_units_the_first_is_asked_for_its_last_words(lab: Lab, nodes: FakeNodes) -> None:
     jvb1, jms = lab.topology.node("jvb1"), lab.topology.jms
-    waits = "ActiveState=inactive\nSubState=dead\nNRestarts=0\nUnitFileState=enabled\n"
     for node, unit, state in (
-        (jvb1, "jitsi-videobridge2.service", DEAD),
-        (jms, "jicofo.service", waits),
+        (jvb1, "jitsi-videobridge2.service", "failed"),
+        (jms, "jicofo.service", "inactive"),
     ):
-        answer = probe_answer(lab.topology, node, **{f"unit {unit}": state})
+        answer = probe_answer(lab.topology, node, units={unit: state})
         nodes.says(node.name, answer, to=PROBE)
     words = [f"line {n}" for n in range(30)]
     nodes.says("jvb1", "\n".join(["it broke  ", "", " ", *words, "it broke"]), to="tail -n", code=1)
@@ -78,7 +76,7 @@ def test_a_log_that_cannot_be_read_is_said(lab: Lab, nodes: FakeNodes) -> None:
         raise UnreachableError("jvb1", "No route to host")
 
     node = lab.topology.node("jvb1")
-    answer = probe_answer(lab.topology, node, **{"unit jitsi-videobridge2.service": DEAD})
+    answer = probe_answer(lab.topology, node, units={"jitsi-videobridge2.service": "failed"})
     nodes.says("jvb1", answer, to=PROBE)
     nodes.says("jvb1", vanish, to="tail -n")
     trouble = find_trouble(lab, phase="ready", error=ERROR)

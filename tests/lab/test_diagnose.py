@@ -24,7 +24,7 @@ from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
 from labctl.topology.spec import Spec
 from labctl.topology.workdir import Workdir
-from tests.fakes.lab import PROBE, probe_answer, unit_shown
+from tests.fakes.lab import PROBE, probe_answer
 from tests.fakes.nodes import FakeNodes
 
 TOPOLOGY = resolve(Spec(lab="demo", jvbs=1, visitors=2))
@@ -38,8 +38,8 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(Workdir.of("demo", root=tmp_path), TOPOLOGY)
 
 
-def state(name: str, **changed: str) -> NodeState:
-    answer = render_sections(probe_answer(TOPOLOGY, TOPOLOGY.node(name), **changed))
+def state(name: str, *, units: Mapping[str, str] | None = None, **changed: str) -> NodeState:
+    answer = render_sections(probe_answer(TOPOLOGY, TOPOLOGY.node(name), units=units, **changed))
     return replace(parse_probe(parse_sections(answer)), clock=NOW)
 
 
@@ -114,8 +114,7 @@ def test_a_bridge_without_an_address_is_named(lab: Lab) -> None:
 
 
 def test_a_stopped_bridge_is_said_once(lab: Lab) -> None:
-    shown = unit_shown("jitsi-videobridge2.service", active="failed", sub="failed")
-    stopped = state("jvb1", units=f"{unit_shown('nftables.service')}\n{shown}")
+    stopped = state("jvb1", units={"jitsi-videobridge2.service": "failed"})
     evidence = healthy(jvb1=stopped)
     evidence = without_bridge(evidence, replace(GOOD, active=False))
     assert ids(lab, evidence) == [("unit-stopped", "jvb1")]

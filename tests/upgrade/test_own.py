@@ -22,8 +22,6 @@ from tests.fakes.lab import PROBE, probe_answer
 from tests.fakes.nodes import FakeNodes
 from tests.upgrade.scene import FakeCall, FakeLarder, Packaged
 
-DEAD = "ActiveState=failed\nSubState=failed\nNRestarts=5\nUnitFileState=enabled\n"
-
 
 @pytest.fixture
 def machine(lab: Lab, nodes: FakeNodes, monkeypatch: pytest.MonkeyPatch) -> Machine:
@@ -111,13 +109,13 @@ def test_configuration_that_is_wrong(
 @pytest.mark.parametrize(
     ("changed", "subject"),
     [
-        ({"unit jicofo.service": DEAD}, "jicofo.service"),
+        ({"units": {"jicofo.service": "failed"}}, "jicofo.service"),
         ({"stats": '{"bridge_selector": {"operational_bridge_count": 0}}'}, "jicofo.service"),
     ],
     ids=["died", "no bridge"],
 )
 def test_services_that_do_not_work(
-    machine: Machine, nodes: FakeNodes, changed: dict[str, str], subject: str
+    machine: Machine, nodes: FakeNodes, changed: dict[str, Any], subject: str
 ) -> None:
     node = machine.node
     nodes.says("jms", probe_answer(machine.lab.topology, node, **changed), to=PROBE)
