@@ -50,14 +50,16 @@ def other(lab: Lab, tmp_path: Path) -> Callable[..., Ended]:
 
 def listing(lab: Lab) -> dict[str, str]:
     """What this machine has of the lab, each with its age."""
-    ids = docker("ps", "-a", "-q", "--no-trunc", "--filter", f"name=^labctl-{lab.name}-").split()
+    # Another process may have a lab of its own, whose name begins like this one's.
+    ours = f"label=labctl.workdir={lab.path}"
+    ids = docker("ps", "-a", "-q", "--no-trunc", "--filter", ours).split()
     state = "{{.Name}} {{.Id}} {{.State.Status}} {{.State.StartedAt}} {{.State.Pid}}"
     files = [path for path in lab.path.rglob("*") if path.is_file() and "logs" not in path.parts]
     gateway = IPv4Network(lab.topology()["spec"]["network"])[1]
     bridge = bridge_name(Workdir(lab.path))
     return {
         "containers": docker("inspect", "--format", state, *ids),
-        "networks": docker("network", "ls", "--no-trunc", "--filter", f"name=^labctl-{lab.name}"),
+        "networks": docker("network", "ls", "--no-trunc", "--filter", f"name=^labctl-{lab.name}$"),
         "interface": output("ip", "-br", "-4", "addr", "show", "to", f"{gateway}/32"),
         "rules": "\n".join(line for line in output("iptables-save").splitlines() if bridge in line),
         "files": "\n".join(f"{path} {path.stat().st_mtime_ns}" for path in sorted(files)),

@@ -44,8 +44,10 @@ class FakeJms:
         text = work.text.replace(CLASS_PAGE, str(self.page)).replace(SITES, str(self.sites))
         if not self.cleans:
             text = text.replace("trap clean EXIT", "")
-        # The process id, so that a test can kill it.
-        flow = Flow(["sh", "-c", f"echo $$ > {self.root}/pid\n{text}"])
+        # The process id, so that a test can kill it; a reader never sees half of it.
+        flow = Flow(
+            ["sh", "-c", f"echo $$ > {self.root}/new; mv {self.root}/new {self.root}/pid\n{text}"]
+        )
         self.flows.append(flow)
         return flow
 
