@@ -16,6 +16,7 @@ from labctl.lab.prepare import render_lab
 from labctl.render import Tree
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
+from labctl.topology.spec import MAX_VNODES, Spec
 from labctl.topology.workdir import Workdir
 from tests.programs.container import Check, ask_programs
 from tests.rendering import CASES, fixed_trees
@@ -89,6 +90,13 @@ def test_java_side_and_ours_read_the_same_hocon(case: str, answers: Any) -> None
         path, _, key = it.what.partition(":")
         ours = plain(ConfigFactory.parse_string(texts[it.node, path])[key])
         assert json.loads(it.said) == ours, f"{it.node} {path}"
+
+
+def test_nginx_has_room_for_as_many_vnodes_as_there_may_be(jms_image: str) -> None:
+    """Each is an upstream in memory that its workers share, whose size is in the configuration."""
+    jms = fixed_trees(Spec(jvbs=0, visitors=MAX_VNODES))[0]
+    [seen] = [it for it in ask_programs(jms_image, [jms]) if it.program == "nginx"]
+    assert (seen.node, seen.status) == ("jms", 0), seen.said
 
 
 def test_programs_refuse_what_is_broken(jms_image: str) -> None:

@@ -73,7 +73,8 @@ class DockerProvider:
     def explain(self, output: str) -> LabError | None:
         if overlay.JOIN_FAILED in output:
             return PassingError("A node's engine could not join the lab's network in time.")
-        # Vagrant inspects every container of the engine, whoever it belongs to.
+        # Where a Vagrant's search for taken ports cannot be turned off (Vagrantfile), it inspects
+        # every container of the engine, whoever it belongs to.
         if "No such object" not in output:
             return None
         return PassingError(
