@@ -21,7 +21,7 @@ from labctl.providers.plain import ensure_plain_vagrant, remove_plain_vagrant
 from labctl.providers.vagrant import VagrantMachines, parse_line, pattern, wait_unlocked
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
-from labctl.topology.spec import Role, Spec
+from labctl.topology.spec import ProviderName, Role, Spec
 from labctl.topology.workdir import ROOT, Workdir
 from tests.fakes.lab import pretend_machines
 from tests.fakes.nodes import FakeNodes
@@ -223,8 +223,10 @@ def test_a_vagrant_left_at_work_is_waited_for_and_told(tmp_path: Path) -> None:
 needs_vagrant = pytest.mark.skipif(not shutil.which("vagrant"), reason="vagrant is not installed")
 
 
-def vagrant(root: Path, *words: str) -> str:
-    shutil.copy(ROOT / "Vagrantfile", root)
+def vagrant(root: Path, *words: str, more: str = "") -> str:
+    """What Vagrant says with the project's Vagrantfile, and what is added to it."""
+    text = (ROOT / "Vagrantfile").read_text(encoding="utf-8")
+    (root / "Vagrantfile").write_text(text + more, encoding="utf-8")
     done = subprocess.run(
         ["vagrant", *words],
         cwd=root,
@@ -267,6 +269,29 @@ def test_plain_vagrant_lists_the_nodes_of_the_current_lab(
     said = vagrant(tmp_path, "status")
     states = re.findall(r"^(\S+) +not created \(docker\)$", said, re.MULTILINE)
     assert states == ["jms", "jvb1", "jvb2", "visitors1", "visitors2"], said
+
+
+@pytest.mark.programs
+@pytest.mark.slow
+@needs_vagrant
+@pytest.mark.parametrize(
+    ("provider", "owner"),
+    [
+        (ProviderName.DOCKER, "NoFixedPorts"),
+        (ProviderName.LIBVIRT, "VagrantPlugins::DockerProvider::Driver"),
+    ],
+)
+def test_vagrant_does_not_inspect_containers_of_others_for_ports(
+    tmp_path: Path, provider: ProviderName, owner: str
+) -> None:
+    """It would ask for each container of the engine before it makes one."""
+    workdir = Workdir.of("demo", root=tmp_path)
+    workdir.save_topology(resolve(Spec(lab="demo", provider=provider)))
+    (tmp_path / ".lab" / "current").symlink_to("demo")
+    driver = "VagrantPlugins::DockerProvider::Driver.instance_method(:read_used_ports)"
+    assert f"is {owner}'s" in vagrant(
+        tmp_path, "status", more=f'puts "is #{{{driver}.owner}}\'s"\n'
+    )
 
 
 def test_nobody_is_at_work_on_a_lab_that_is_not_there(tmp_path: Path) -> None:
