@@ -92,9 +92,10 @@ def test_java_side_and_ours_read_the_same_hocon(case: str, answers: Any) -> None
         assert json.loads(it.said) == ours, f"{it.node} {path}"
 
 
-def test_nginx_has_room_for_as_many_vnodes_as_there_may_be(jms_image: str) -> None:
+def test_nginx_has_room_for_as_many_vnodes_as_there_may_be(jms_image: str, tmp_path: Path) -> None:
     """Each is an upstream in memory that its workers share, whose size is in the configuration."""
-    jms = fixed_trees(Spec(jvbs=0, visitors=MAX_VNODES))[0]
+    topology = resolve(Spec(jvbs=0, visitors=MAX_VNODES))
+    jms = render_lab(Lab(Workdir(tmp_path / "demo"), topology))[0]
     [seen] = [it for it in ask_programs(jms_image, [jms]) if it.program == "nginx"]
     assert (seen.node, seen.status) == ("jms", 0), seen.said
 
