@@ -15,11 +15,11 @@ PRESSURE, LOADAVG = Path("/proc/pressure/cpu"), Path("/proc/loadavg")
 QUIET = 20.0
 """Percent of the last ten seconds in which something waited for a processor: no reason to look
 closer."""
-LEAST_AT_ONCE, AT_ONCE_EACH = 8, 4
-"""Nodes that are kept busy at once: at least, and for each processor."""
-
 MOST = 4.0
 """A machine that is more crowded than this is not waited for any longer."""
+
+LEAST_AT_ONCE, AT_ONCE_EACH = 8, 4
+"""Nodes that are kept busy at once: at least, and for each processor."""
 
 
 def measure_crowding() -> float:

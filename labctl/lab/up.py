@@ -89,8 +89,8 @@ def bring_up(
     with timings.phase("host"):
         if among is None:
             refuse_shortage([spec], running=0 if last is None else len(last.nodes))
-        if last is None and among is None:  # else its machines already have their memory
-            check_fit(spec, available=available_mib(), progress=progress)
+            if last is None:  # else its machines already have their memory
+                check_fit(spec, available=available_mib(), progress=progress)
         ensure_provider(spec.provider, progress=progress)
         spec = settle_network(spec, workdir=workdir, progress=progress)
     with timings.phase("images"):

@@ -11,7 +11,7 @@ from labctl.core.errors import LabError
 from labctl.core.progress import Progress, Timings
 from labctl.core.waiting import wait_until
 from labctl.crowd.media import MediaProblem
-from labctl.node.seam import on_all
+from labctl.node.seam import AT_ONCE, on_all
 from labctl.ready.explain import explain
 from labctl.ready.media import MediaProof, prove_media
 from labctl.ready.probe import NodeState, probe
@@ -29,10 +29,13 @@ class NotReadyError(LabError):
     """A signal was not seen in time."""
 
 
-def probe_all(lab: Lab, nodes: Sequence[Node]) -> dict[str, NodeState]:
-    """Ask several nodes at the same time."""
+def probe_all(
+    lab: Lab, nodes: Sequence[Node], *, packages: bool = True, at_once: int = AT_ONCE
+) -> dict[str, NodeState]:
+    """Ask several nodes, so many of them at the same time; see `probe`."""
     by_name = {node.name: node for node in nodes}
-    return on_all(by_name, lambda name: probe(lab, by_name[name]))
+    ask = partial(probe, lab, packages=packages)
+    return on_all(by_name, lambda name: ask(by_name[name]), at_once=at_once)
 
 
 @dataclass(slots=True)
@@ -45,6 +48,7 @@ class _Looks:
 
     lab: Lab
     only: Collection[str] | None
+    validity: Validity | None
     signals: Sequence[Signal] = ()
     _states: dict[str, NodeState] = field(default_factory=dict)
 
@@ -69,13 +73,10 @@ class _Looks:
         return [node for node in topology.nodes if node.name in names or node is topology.jms]
 
     def _ask(self, nodes: Sequence[Node]) -> None:
-        by_name = {node.name: node for node in nodes}
-        ask = partial(probe, self.lab, packages=False)
-        self._states |= on_all(by_name, lambda name: ask(by_name[name]), at_once=at_once())
-        validity = Validity.of(self.lab.folder)
+        self._states |= probe_all(self.lab, nodes, packages=False, at_once=at_once())
         self.signals = [
             signal
-            for signal in judge_signals(self.lab.topology, self._states, validity=validity)
+            for signal in judge_signals(self.lab.topology, self._states, validity=self.validity)
             if self.only is None or signal.name.split()[0] in self.only
         ]
 
@@ -88,7 +89,7 @@ def wait_signals(
     Errors: NotReadyError that names each signal not seen within `seconds`, and what was.
     """
     told: set[str] = set()
-    looks = _Looks(lab, only)
+    looks = _Looks(lab, only, Validity.of(lab.folder))
 
     def look() -> bool:
         looks.look()
