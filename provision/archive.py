@@ -47,6 +47,7 @@ def render_plan(plan: ProvisionPlan) -> str:
         *(("remove", path) for path in plan.remove),
         *(("link", targets[path], path) for path in plan.links),
         *(("rmdir", path) for path in plan.old_dirs),
+        *(("enable", name) for name in plan.enable),
     ]
     if plan.daemon_reload:
         lines.append(("daemon-reload", "yes"))

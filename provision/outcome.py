@@ -29,7 +29,7 @@ class NodeOutcome:
             changed=tuple(sorted({*(entry.path for entry in plan.write), *plan.links})),
             removed=plan.remove,
             commands=plan.commands,
-            enabled=tuple(name for stage in stages for name in stage.enable),
+            enabled=plan.enable,
             restarted=tuple(name for stage in stages for name in stage.restart),
             reloaded=tuple(name for stage in stages for name in stage.reload),
             started=tuple(name for stage in stages for name in stage.start),

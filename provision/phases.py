@@ -99,7 +99,7 @@ def _finish(plan: ProvisionPlan) -> str | None:
 
 def render_stage(stage: ProvisionStage, patience: Patience) -> str:
     """The lines that `node/units.sh` reads."""
-    verbs = ("enable", "restart", "reload", "start")
+    verbs = ("restart", "reload", "start")
     lines = [f"{verb}\t{name}" for verb in verbs for name in getattr(stage, verb)]
     for unit in stage.units:
         lines.append(f"unit\t{unit.name}")

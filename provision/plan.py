@@ -34,7 +34,6 @@ class ProvisionStage:
     """What to do with a node's units in one stage."""
 
     units: tuple[Unit, ...]
-    enable: tuple[str, ...]
     restart: tuple[str, ...]
     reload: tuple[str, ...]
     start: tuple[str, ...]
@@ -42,8 +41,7 @@ class ProvisionStage:
 
     @property
     def empty(self) -> bool:
-        changes = (self.enable, self.restart, self.reload, self.start)
-        return not any(changes) and not self.unsettled
+        return not any((self.restart, self.reload, self.start)) and not self.unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,7 @@ class ProvisionPlan:
     old_dirs: tuple[str, ...]
     stop: tuple[str, ...]
     dirty: frozenset[str]
+    enable: tuple[str, ...]
     commands: tuple[str, ...]
     stages: dict[int, ProvisionStage]
     daemon_reload: bool
@@ -97,6 +96,7 @@ def make_plan(manifest: Manifest, facts: NodeFacts) -> ProvisionPlan:
     )
     _check_ports(manifest, facts, mine={*names, *stop, UNKNOWN})
     stages = _stages(manifest, facts, dirty)
+    enable = tuple(unit.name for unit in manifest.units if not facts.units[unit.name].enabled)
     kept = {entry.path for entry in manifest.dirs}
     return ProvisionPlan(
         manifest=manifest,
@@ -108,9 +108,11 @@ def make_plan(manifest: Manifest, facts: NodeFacts) -> ProvisionPlan:
         old_dirs=tuple(sorted((d.path for d in applied.dirs if d.path not in kept), reverse=True)),
         stop=stop,
         dirty=dirty,
+        enable=enable,
         commands=tuple(c.run for c in manifest.commands if _touched(c.when, dirty)),
         stages=stages,
-        daemon_reload=any(path.startswith(UNIT_DIRS) for path in dirty)
+        daemon_reload=bool(enable)
+        or any(path.startswith(UNIT_DIRS) for path in dirty)
         or any(state.needs_reload for state in facts.units.values()),
         finish=bool(dirty) or applied.text.strip() != manifest.text.strip(),
     )
@@ -186,7 +188,6 @@ def _stages(
 
         stages[number] = ProvisionStage(
             units=units,
-            enable=tuple(u.name for u in units if not facts.units[u.name].enabled),
             restart=of("restart"),
             reload=of("reload"),
             start=of("start"),

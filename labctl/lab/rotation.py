@@ -263,7 +263,6 @@ def _stage(
     touched = {*changed, *softened, *reload, *start}
     return ProvisionStage(
         units=tuple(unit for unit in units if unit.name in touched),
-        enable=pick(name for stage in stages for name in stage.enable),
         restart=changed,
         reload=(*softened, *reload),
         start=start,

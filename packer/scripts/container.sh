@@ -17,3 +17,11 @@ systemctl mask \
     proc-sys-fs-binfmt_misc.automount proc-sys-fs-binfmt_misc.mount \
     tmp.mount swap.target modprobe@.service
 systemctl set-default multi-user.target
+
+# Generators are programs that systemd runs at each start, and whenever it reads its units again.  All
+# but that of init scripts look for what a container does not have: disks, consoles, a TPM, a debugger.
+mkdir -p /etc/systemd/system-generators
+for generator in /usr/lib/systemd/system-generators/systemd-*; do
+    name=${generator##*/}
+    [ "$name" = systemd-sysv-generator ] || ln -s /dev/null "/etc/systemd/system-generators/$name"
+done

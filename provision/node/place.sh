@@ -47,4 +47,17 @@ pick link | while IFS=$tab read -r target path; do
     mv -f -T -- "${path%/*}/.labctl-new.${path##*/}" "$path"
 done
 pick rmdir | xargs -r -d '\n' rmdir --ignore-fail-on-non-empty -- 2>/dev/null || :
+names=$(pick enable)
+[ -z "$names" ] || {
+    # For each unit that also has an init script, Debian's scripts tell systemd twice to read all
+    # units again, which costs more than most units' start.  Once, below, is enough.
+    said=$(printf '%s\n' "$names" | SYSTEMD_OFFLINE=1 xargs -d '\n' systemctl enable --quiet -- 2>&1) || {
+        printf '%s\n' "$said" | sed "s/^/said${tab}enable$tab/"
+        for unit in $names; do
+            case $said in *"$unit"*) printf 'refused\t%s\tenable\n' "$unit" ;; esac
+        done
+        printf 'failed\tunits\tthey cannot be enabled\n'
+        exit 1
+    }
+}
 [ -z "$(pick daemon-reload)" ] || systemctl daemon-reload

@@ -1,4 +1,4 @@
-# One stage of units.  Standard input: lines "enable|restart|reload|start|unit<TAB>UNIT",
+# One stage of units.  Standard input: lines "restart|reload|start|unit<TAB>UNIT",
 # "port<TAB>PORT<TAB>UNIT", "deadline<TAB>SECONDS".  One systemctl call for each verb; then waits
 # until every unit is active and owns its ports, or says what is wrong.
 hold
@@ -75,11 +75,11 @@ explain() {
 
 failed=
 refused=
-for verb in enable restart reload start; do
+for verb in restart reload start; do
     names=$(pick "$verb")
     [ -n "$names" ] || continue
     # systemd does not start a unit that has failed too often until its state is reset.
-    [ "$verb" = enable ] || [ "$verb" = reload ] ||
+    [ "$verb" = reload ] ||
         printf '%s\n' "$names" | xargs -d '\n' systemctl reset-failed -- 2>/dev/null || :
     code=0
     said=$(printf '%s\n' "$names" | xargs -d '\n' systemctl "$verb" -- 2>&1) || code=$?

@@ -102,7 +102,7 @@ def test_a_connection_may_take_longer(workdir: Workdir) -> None:
 
 
 def test_units_have_more_time_to_be_there() -> None:
-    stage = ProvisionStage((), (), (), (), ())
+    stage = ProvisionStage((), (), (), ())
     assert render_stage(stage, NO_PATIENCE).splitlines()[-1] == "deadline\t60"
     assert render_stage(stage, Patience(2.5)).splitlines()[-1] == "deadline\t150"
 

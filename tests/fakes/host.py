@@ -100,6 +100,8 @@ class FakeHost:
                     self.files[path] = FakeFile("link", text=target)
                 case (("remove" | "rmdir"), [path]):
                     self.files.pop(path, None)
+                case "enable", [unit]:
+                    self.enabled.add(unit)
                 case "stop", [unit]:
                     self.calls.append(f"stop {unit}")
                     self.active.discard(unit)
@@ -112,8 +114,6 @@ class FakeHost:
     def units(self, ran: Ran) -> str:
         for kind, *words in rows(ran.stdin or ""):
             match kind, words:
-                case "enable", [unit]:
-                    self.enabled.add(unit)
                 case (("restart" | "reload" | "start"), [unit]):
                     self.calls.append(f"{kind} {unit}")
                     self.active.add(unit)

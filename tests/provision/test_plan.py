@@ -51,14 +51,16 @@ GOOD = NodeFacts(
 
 
 def verbs(plan: ProvisionPlan) -> list[str]:
-    """The lines for units, as the node's script gets them, without what every stage has."""
+    """What is done to units, as the node's scripts get it, without what every stage has."""
+    enable = [f"enable {name}" for name in plan.enable]
     lines = [
         line
         for stage in plan.stages.values()
         if not stage.empty
         for line in render_stage(stage, NO_PATIENCE).splitlines()
     ]
-    return [line.replace("\t", " ") for line in lines if line[:4] not in ("unit", "port", "dead")]
+    kept = [line.replace("\t", " ") for line in lines if line[:4] not in ("unit", "port", "dead")]
+    return enable + kept
 
 
 def with_unit(name: str, state: UnitState) -> NodeFacts:

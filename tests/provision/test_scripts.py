@@ -5,6 +5,7 @@ import os
 import pwd
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from labctl.node.sections import parse_sections
 from provision.archive import render_archive
+from provision.explain import explain
 from provision.facts import NodeFacts, parse_facts, render_questions, script
 from provision.manifest import Manifest, ManifestEntry
 from provision.plan import ProvisionPlan, make_plan
@@ -103,6 +105,27 @@ def test_place_finish_and_nothing_to_do(run: Run, tmp_path: Path) -> None:
     assert run("finish", f"{manifest.digest}\n{manifest.text}").returncode == 0
     assert not (state / "pending").exists()
     assert (state / "manifest.json").read_text() == manifest.text
+
+
+def test_units_are_enabled_at_once_and_read_again_once(run: Run, tmp_path: Path) -> None:
+    systemctl = tmp_path / "bin" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text(f"#!/bin/sh\necho $SYSTEMD_OFFLINE $* >>{tmp_path}/calls\n")
+    systemctl.chmod(0o755)
+    plan = replace(make_plan(Manifest(node="jms"), NodeFacts()), enable=("a", "b"))
+    path = {"PATH": f"{systemctl.parent}:{os.environ['PATH']}"}
+    archive = render_archive(replace(plan, daemon_reload=True), files=tmp_path)
+    assert run("place", archive, **path).returncode == 0
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls == ["1 enable --quiet -- a b", "daemon-reload"]
+
+    systemctl.write_text("#!/bin/sh\necho Unit b.service does not exist. >&2\nexit 1\n")
+    refused = run("place", archive, **path)
+    assert refused.returncode == 1
+    problem = explain("jms", "place", refused.stdout.splitlines())
+    assert "systemctl cannot enable 'b'." in str(problem)
+    assert "Unit b.service does not exist." in str(problem)
+    assert "cannot enable 'a'" not in str(problem)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.3, 0.9])
