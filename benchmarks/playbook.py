@@ -146,8 +146,7 @@ def differences(lab: Lab) -> Iterator[str]:
         answer = reach(lab).run(node.name, ask, sudo=True, stdin=render_questions(manifest))
         plan = make_plan(manifest, parse_facts(answer.sections, manifest=manifest))
         wrong = [*(it.path for it in (*plan.write, *plan.dirs)), *plan.links, *plan.remove]
-        for stage in plan.stages.values():
-            wrong += [*stage.enable, *stage.start]
+        wrong += [*plan.enable, *(name for it in plan.stages.values() for name in it.start)]
         yield from (f"{node.name}: {what}" for what in wrong)
 
 

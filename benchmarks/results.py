@@ -313,6 +313,10 @@ def _git(*words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+FAST_SUITE = ("verify", "-q", "-m", "not slow")
+"""The words of labctl's command line that run the fast acceptance suite."""
+
+
 def run_timed(argv: Sequence[str | Path]) -> tuple[float, str]:
     """Wall-clock seconds of a program, and its standard output.  Errors: LabError if it fails."""
     began = time.monotonic()

@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.results import Results, Unit, add_options, run_timed  # noqa: E402
+from benchmarks.results import FAST_SUITE, Results, Unit, add_options, run_timed  # noqa: E402
 from labctl.core.errors import LabError  # noqa: E402
 from labctl.lab.fit import available_mib  # noqa: E402
 from labctl.topology.layout import resolve  # noqa: E402
@@ -95,7 +95,7 @@ def measure(size: Size, results: Results, options: argparse.Namespace) -> None:
         results.note(f"memory / node, {size}", memory / size.nodes, kind=Unit.OTHER, unit="MiB")
         results.note(f"status, {size}", labctl("status")[0])
         if options.verify:
-            results.note(f"verify, {size}", labctl("verify", "-q", "-m", "not slow")[0])
+            results.note(f"verify, {size}", labctl(*FAST_SUITE)[0])
         for name in options.drill:
             results.note(f"drill {name}, {size}", labctl("drill", "run", name)[0])
     finally:

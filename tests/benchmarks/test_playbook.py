@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,24 @@ def test_no_template_has_a_password(lab: Lab, tmp_path: Path) -> None:
 
 def test_the_playbook_uses_pipelining() -> None:
     assert "pipelining = True" in (BOOK / "ansible.cfg").read_text()
+
+
+def test_the_playbook_places_every_file_that_labctl_renders(lab: Lab) -> None:
+    """Else its end state is another one, which only a run of the benchmark would show."""
+    tasks = "".join(file.read_text() for file in sorted(BOOK.glob("roles/*/tasks/main.yml")))
+    # A variable stands for any text, but a path that is nothing else says nothing.
+    written = {
+        re.sub(r"{{.*?}}", "*", path) for path in re.findall(r'(?:- |: )"?([/{][^"\n]+)', tasks)
+    }
+    known = [
+        re.compile(re.escape(path).replace(r"\*", ".+")) for path in written if path.strip("*/")
+    ]
+    files = {
+        f"/{path.relative_to(folder)}"
+        for node in lab.topology.nodes
+        for folder in [lab.folder.tree / node.name / "files"]
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    assert {path for path in files if not any(one.fullmatch(path) for one in known)} == set()
+    assert not any(one.fullmatch("/etc/prosody/conf.d/another.cfg.lua") for one in known)
