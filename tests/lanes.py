@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 
 LANES: Mapping[str, tuple[str, ...]] = {
-    "labs of their own": ("tests/labs/test_bundle.py", "tests/labs/test_layouts.py"),
+    "labs of their own": (
+        "tests/labs/test_bundle.py",
+        "tests/labs/test_converges.py",
+        "tests/labs/test_layouts.py",
+    ),
     "the README's lab": ("tests/labs/",),
     "engine": (
         "tests/debs/test_bake.py",
