@@ -8,7 +8,7 @@ from functools import partial
 
 from labctl.core.crowding import at_once
 from labctl.core.errors import LabError
-from labctl.core.progress import Progress, Timings
+from labctl.core.progress import Progress, Timings, silent
 from labctl.core.waiting import wait_until
 from labctl.crowd.media import MediaProblem
 from labctl.node.seam import AT_ONCE, on_all
@@ -123,7 +123,27 @@ def wait_ready(
     with timings.step("signals of all nodes"):
         wait_signals(lab, seconds=seconds, progress=progress)
     with timings.step("media through every bridge"):
-        wait_media(lab, seconds=MEDIA_SECONDS, by="up", progress=progress)
+        try:
+            wait_media(lab, seconds=MEDIA_SECONDS, by="up", progress=progress)
+        except NotReadyError:
+            if not _lost_signals(lab, progress=progress):
+                raise
+            wait_signals(lab, seconds=seconds, progress=progress)
+            wait_media(lab, seconds=MEDIA_SECONDS, by="up", progress=progress)
+
+
+def _lost_signals(lab: Lab, *, progress: Progress) -> bool:
+    """Whether a signal that was seen is gone.
+
+    Jicofo may find out only by a conference that a bridge has died and come back, as in a drill
+    that was killed; it then leaves it out for a minute.
+    """
+    try:
+        wait_signals(lab, seconds=0.0, progress=silent)
+    except NotReadyError:
+        progress("ready", "something was lost again; waiting for it")
+        return True
+    return False
 
 
 def wait_media(lab: Lab, *, seconds: float, by: str, progress: Progress) -> None:
