@@ -18,6 +18,13 @@ hold() {
 # pick KIND: what follows KIND and a tab in the lines of $input.
 pick() { printf '%s\n' "$input" | sed -n "s/^$1$tab//p"; }
 
+# refusals VERB: lines for those of $names that systemctl names in $said.
+refusals() {
+    for unit in $names; do
+        case $said in *"$unit"*) printf 'refused\t%s\t%s\n' "$unit" "$1" ;; esac
+    done
+}
+
 # Listening TCP sockets: port, local address, unit, process.  The unit comes from the cgroup that
 # the kernel noted for the socket, because inside a container even root may not see whose process
 # holds it.  The unit "-" means none, and "?" one that the kernel does not report.

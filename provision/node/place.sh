@@ -53,9 +53,7 @@ names=$(pick enable)
     # units again, which costs more than most units' start.  Once, below, is enough.
     said=$(printf '%s\n' "$names" | SYSTEMD_OFFLINE=1 xargs -d '\n' systemctl enable --quiet -- 2>&1) || {
         printf '%s\n' "$said" | sed "s/^/said${tab}enable$tab/"
-        for unit in $names; do
-            case $said in *"$unit"*) printf 'refused\t%s\tenable\n' "$unit" ;; esac
-        done
+        refusals enable
         printf 'failed\tunits\tthey cannot be enabled\n'
         exit 1
     }

@@ -86,9 +86,7 @@ for verb in restart reload start; do
     [ "$code" = 0 ] || {
         failed=1
         printf '%s\n' "$said" | sed "s/^/said$tab$verb$tab/"
-        for unit in $names; do
-            case $said in *"$unit"*) refused="$refused${refused:+$nl}refused$tab$unit$tab$verb" ;; esac
-        done
+        refused="$refused${refused:+$nl}$(refusals "$verb")"
     }
 done
 

@@ -21,7 +21,7 @@ import pytest
 
 from benchmarks import chaos
 from tests.labs.conftest import ROOT, Ended, Lab
-from tests.labs.test_lab import docker, labels
+from tests.labs.test_lab import assert_gone, docker
 
 pytestmark = pytest.mark.lab
 
@@ -172,9 +172,3 @@ def test_a_full_disk_is_named_and_then_forgotten(lab: Lab) -> None:
 def test_destroy_leaves_nothing(lab: Lab) -> None:
     lab.run("destroy", "--yes", "--lab", lab.name, check=False)
     assert_gone(lab)
-
-
-def assert_gone(lab: Lab) -> None:
-    assert docker("ps", "-a", "-q", *labels(lab)) == ""
-    assert docker("network", "ls", "-q", *labels(lab)) == ""
-    assert not lab.path.exists()

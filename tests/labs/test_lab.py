@@ -26,6 +26,12 @@ def labels(lab: Lab) -> list[str]:
     return ["--filter", f"label=labctl.lab={lab.name}"]
 
 
+def assert_gone(lab: Lab) -> None:
+    assert docker("ps", "-a", "-q", *labels(lab)) == ""
+    assert docker("network", "ls", "-q", *labels(lab)) == ""
+    assert not lab.path.exists()
+
+
 def test_status_shows_a_healthy_lab_and_says_stand_in(lab: Lab) -> None:
     status = lab.run("status", "--json").json()
     assert status["healthy"], status["missing"]
