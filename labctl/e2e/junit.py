@@ -56,7 +56,7 @@ def _cases(spec: SpecRecord) -> Iterator[CaseRecord]:
 def _said(spec: SpecRecord) -> Iterator[str]:
     """Failures that did not count, and where files are, as Jenkins and GitLab read it."""
     for attempt in spec.attempts[:-1]:
-        yield f"failed and was run again: {attempt.message}"
+        yield f"failed and was run again: {attempt.message} {attempt.disturbed}".rstrip()
     failed: AttemptRecord | None = spec.failure
     for name in failed.files if failed is not None else ():
         yield f"[[ATTACHMENT|{name}]]"

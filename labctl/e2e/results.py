@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from labctl.core.plain import from_plain
-from labctl.report.e2e import AttemptRecord, CaseRecord
+from labctl.report.e2e import AttemptRecord, CaseOutcome, CaseRecord
+
+CONSOLE = ".console.txt"
+CHANGED = (
+    "An address of this machine came or went while it ran, as when containers start or end beside,"
+    " and Chromium then gives up connections."
+)
 
 # mocha and WebdriverIO write the cause of an error behind another "Error:".
 _CAUSE = re.compile(r"^Error: (?=\w*Error\b)")
 _ERROR = re.compile(r"\b\w*(?:Error|ERR_\w+)\b")
+# Chromium gives up all connections that it is opening when an address of its machine comes or goes,
+# as each container's does.  It says so on the page's console, or to its driver.
+_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 _FRONT = re.compile(r"^(?:\[\d+-\d+\]\s*)?(?:\S+ (?:ERROR|WARN) \S+: )?")
 
 
@@ -29,13 +38,22 @@ def read_attempt(
     lines = list(_objects(results))
     kept = [str(files / line["name"]) for line in lines if line.get("kind") == "file"]
     cases = tuple(_case(line) for line in lines if line.get("kind") == "case")
+    consoles = [results.parent / Path(name).name for name in kept if name.endswith(CONSOLE)]
     return AttemptRecord(
         started=started,
         ended=ended,
         cases=cases,
         problem=_problem(lines, cases, code=code, output=output, seconds=ended - started),
         files=(*sorted(kept), str(files / "wdio.log")),
+        disturbed=_disturbed(cases, consoles),
     )
+
+
+def _disturbed(cases: Iterable[CaseRecord], consoles: Iterable[Path]) -> str:
+    """What disturbed a run that failed; empty if it passed or nothing is known."""
+    failed = [case for case in cases if case.outcome is CaseOutcome.FAILED]
+    said = chain((f"{case.message} {case.detail}" for case in failed), map(_text, consoles))
+    return CHANGED if failed and any(_NETWORK_CHANGED in text for text in said) else ""
 
 
 def _case(line: Mapping[str, Any]) -> CaseRecord:
@@ -75,12 +93,16 @@ def _telling(output: str) -> str:
 
 def _objects(path: Path) -> Iterator[Mapping[str, Any]]:
     """A file that ends in the middle of a line is from a run that was ended."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return
-    for line in text.splitlines():
+    for line in _text(path).splitlines():
         try:
             yield json.loads(line)
         except ValueError:
             continue
+
+
+def _text(path: Path) -> str:
+    """What is in a file; nothing if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,6 +35,9 @@ from labctl.topology.lab import Lab
 
 SPEC_SECONDS = 900.0
 """The longest that one run of a spec may take; mocha ends each of its tests after three minutes."""
+
+MOST_DISTURBED = 3
+"""How many runs that this machine disturbed do not count; on one that never rests, the next do."""
 
 WEB = "jitsi-meet-web"
 
@@ -119,16 +122,22 @@ def _run_spec(
     reason = why_not(spec, plan.most_browsers)
     if reason:
         return SpecRecord(spec.name, SpecOutcome.NOT_RUN, spec.browsers, reason)
-    attempts: list[AttemptRecord] = []
-    for number in range(1, plan.again + 2):
-        progress(
-            "e2e",
-            f"{place}: {browsers_text(spec)}" if number == 1 else f"{place}: running it again",
-        )
-        attempts.append(_attempt(lab, plan, spec, home, number))
-        if attempts[-1].outcome is not SpecOutcome.FAILED:
-            break
-    return SpecRecord(spec.name, judge(attempts), spec.browsers, attempts=tuple(attempts))
+    progress("e2e", f"{place}: {browsers_text(spec)}")
+    attempts = [_attempt(lab, plan, spec, home, 1)]
+    while may_run_again(attempts, plan.again):
+        why = attempts[-1].disturbed
+        progress("e2e", f"{place}: running it again{why and f'.  {why}'}")
+        attempts.append(_attempt(lab, plan, spec, home, len(attempts) + 1))
+    record = SpecRecord(spec.name, SpecOutcome.FAILED, spec.browsers, attempts=tuple(attempts))
+    return replace(record, outcome=judge(record.counting))
+
+
+def may_run_again(attempts: Sequence[AttemptRecord], again: int) -> bool:
+    """Whether a spec failed and is to be run again: `again` times, and some more if disturbed."""
+    if attempts[-1].outcome is not SpecOutcome.FAILED:
+        return False
+    disturbed = sum(bool(one.disturbed) for one in attempts)
+    return len(attempts) - min(disturbed, MOST_DISTURBED) <= again
 
 
 def browsers_text(spec: SpecFile) -> str:
@@ -143,8 +152,8 @@ def why_not(spec: SpecFile, most: int) -> str:
     return f"opens {spec.browsers} browsers at once, and this machine is good for {most}"
 
 
-def judge(attempts: list[AttemptRecord]) -> SpecOutcome:
-    """The outcome of all runs of a spec: only one that passes makes good for those that failed."""
+def judge(attempts: Sequence[AttemptRecord]) -> SpecOutcome:
+    """The outcome of a spec by its runs that count; one that passes makes good for all."""
     last = attempts[-1].outcome
     if len(attempts) == 1:
         return last

@@ -52,7 +52,8 @@ class AttemptRecord:
     """One run of a spec: `started` and `ended` are seconds since 1970.
 
     `problem` says why the run as a whole failed, if that was not one of its tests.  `files` are
-    pictures, consoles and logs, relative to the folder of e2e.json.
+    pictures, consoles and logs, relative to the folder of e2e.json.  `disturbed` says what went on
+    on this machine that makes a failure say nothing of the lab.
     """
 
     started: float
@@ -60,6 +61,7 @@ class AttemptRecord:
     cases: tuple[CaseRecord, ...] = ()
     problem: str = ""
     files: tuple[str, ...] = ()
+    disturbed: str = ""
 
     @property
     def failed(self) -> tuple[CaseRecord, ...]:
@@ -96,6 +98,8 @@ class AttemptRecord:
 class SpecRecord:
     """One spec file, named as it is below `specs/`; the last of `attempts` counts.
 
+    Runs that failed and were disturbed do not count while there is another one.
+
     `reason` says why it was not run.  `excerpt` are the nodes' log lines of its first failure.
     """
 
@@ -112,9 +116,15 @@ class SpecRecord:
 
     @property
     def failure(self) -> AttemptRecord | None:
-        """The first run that failed."""
-        found = (one for one in self.attempts if one.outcome is SpecOutcome.FAILED)
+        """The first run that failed; one that was disturbed only if no other was made."""
+        found = (one for one in self.counting if one.outcome is SpecOutcome.FAILED)
         return next(found, None)
+
+    @property
+    def counting(self) -> tuple[AttemptRecord, ...]:
+        """The runs that say something of the lab; the last one if each was disturbed."""
+        good = (one for one in self.attempts if not one.disturbed)
+        return tuple(good) or self.attempts[-1:]
 
     @property
     def message(self) -> str:

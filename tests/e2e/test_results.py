@@ -44,6 +44,28 @@ def test_a_test_that_fails(tmp_path: Path) -> None:
     assert found.window == (7.0, 8.0), "when the test that failed ran"
 
 
+@pytest.mark.parametrize(
+    ("message", "console", "disturbed"),
+    [
+        ("no", "SEVERE https://a/b.js - Failed to load resource: net::ERR_NETWORK_CHANGED\n", True),
+        ("unknown error: net::ERR_NETWORK_CHANGED", None, True),
+        ("no", "SEVERE net::ERR_CONNECTION_REFUSED\n", False),
+        ("no", None, False),
+    ],
+)
+def test_a_run_that_this_machine_disturbed(
+    message: str, console: str | None, disturbed: bool, tmp_path: Path
+) -> None:
+    if console is not None:
+        (tmp_path / "p1.console.txt").write_text(console)
+    kept = {"kind": "file", "name": "p1.console.txt"}
+    failed = {**FAIL, "message": message}
+    found = read(tmp_path, BEGAN, kept, failed, {**ENDED, "failures": 1}, code=1)
+    assert bool(found.disturbed) is disturbed
+    assert found.outcome is SpecOutcome.FAILED
+    assert not read(tmp_path, BEGAN, kept, {**PASS, "message": message}, ENDED).disturbed
+
+
 def test_all_skipped(tmp_path: Path) -> None:
     assert read(tmp_path, BEGAN, SKIP, ENDED).outcome is SpecOutcome.SKIPPED
 

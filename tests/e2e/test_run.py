@@ -81,6 +81,12 @@ def test_what_runs_a_spec(lab: Lab, wdio: FakeWdio, tmp_path: Path) -> None:
         (["crash", "pass"], 1, SpecOutcome.FLAKY, 2),
         (["hang"], 1, SpecOutcome.FAILED, 2),
         (["fail", "skip"], 1, SpecOutcome.FAILED, 2),
+        (["disturbed", "pass"], 0, SpecOutcome.PASSED, 2),
+        (["disturbed", "fail"], 0, SpecOutcome.FAILED, 2),
+        (["disturbed", "fail", "pass"], 1, SpecOutcome.FLAKY, 3),
+        (["fail", "disturbed", "pass"], 1, SpecOutcome.FLAKY, 3),
+        (["disturbed"], 0, SpecOutcome.FAILED, 4),
+        (["disturbed"], 1, SpecOutcome.FAILED, 5),
     ],
     ids=lambda value: str(value),
 )

@@ -21,6 +21,7 @@ from labctl.report.e2e import SpecRecord
 from tests.e2e.make import PNG, write_checkout
 
 PROGRAMS = Programs("/usr/bin/node", "/c", "/d", {"node": "20.20.2"})
+MESSAGES = {"pass": "", "skip": "", "fail": "no", "disturbed": "net::ERR_NETWORK_CHANGED at /"}
 Act = Callable[[], None]
 
 
@@ -28,8 +29,9 @@ Act = Callable[[], None]
 class FakeWdio:
     """`does` has what the runs of a spec do, in order; the last is repeated.
 
-    'pass', 'fail' and 'skip' are the outcome of its only test; 'hang' takes too long, 'crash'
-    leaves no results; anything that can be called is called."""
+    'pass', 'fail' and 'skip' are the outcome of its only test; 'disturbed' fails because of this
+    machine, 'hang' takes too long, 'crash' leaves no results; anything that can be called is
+    called."""
 
     does: dict[str, list[str | Act]] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
@@ -54,14 +56,14 @@ class FakeWdio:
             raise process.ProgramTimeoutError("too long")
         if act == "crash":
             return process.Result((), 1, "Error: it broke\n")
-        bad = act == "fail"
-        outcome = {"pass": "passed", "fail": "failed", "skip": "skipped"}[act]
+        outcome = {"pass": "passed", "skip": "skipped"}.get(act, "failed")
+        bad = outcome == "failed"
         lines: list[dict[str, Any]] = [{"kind": "began", "at": 1.0}]
         if bad:
             (Path(asked["folder"]) / "p1.png").write_bytes(PNG)
             lines.append({"kind": "file", "name": "p1.png"})
         lines += [
-            {"kind": "case", "title": f"{name}: works", "outcome": outcome, "message": "no" * bad},
+            {"kind": "case", "title": name, "outcome": outcome, "message": MESSAGES[act]},
             {"kind": "ended", "at": 2.0, "failures": int(bad), "message": ""},
         ]
         Path(asked["results"]).write_text("".join(f"{json.dumps(line)}\n" for line in lines))

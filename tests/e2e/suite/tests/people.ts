@@ -20,7 +20,7 @@ export async function join(name: string, room: string): Promise<WebdriverIO.Brow
     };
 
     await browser.url('static/labctl-participant/index.html');
-    await browser.waitUntil(() => browser.execute(() => 'labctl' in globalThis));
+    await browser.waitUntil(() => browser.execute(() => 'labctl' in globalThis), { timeout: 10_000 });
     await browser.execute(given => labctl.join(given), words);
 
     return browser;
