@@ -6,9 +6,11 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from labctl.browser.changes import undisturbed
 from labctl.browser.figures import Snapshot, parse_snapshot
 from labctl.browser.needs import BrowserError
 from labctl.browser.pages import open_page
@@ -62,12 +64,18 @@ class BrowserParticipant:
         self.nick = nick or secrets.token_hex(4)
 
     async def join(self, *, deadline: float = 30.0) -> Self:
-        """Open the page, ask the focus, follow a redirection, and join the room."""
+        """Open the page, ask the focus, follow a redirection, and join the room.
+
+        A try that this machine disturbed is repeated; `deadline` is for one."""
+        await undisturbed(partial(self._join, deadline), self._complaints)
+        return self
+
+    async def _join(self, deadline: float) -> None:
+        await self.leave()
         self._page = await open_page(self._chromium, complain=self._complaints.append)
         await self._call(
             "labctl.join(words)", self._words(), deadline=deadline, what="did not join"
         )
-        return self
 
     async def snapshot(self) -> Snapshot:
         """Its state now."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
+from labctl.browser.changes import undisturbed
 from labctl.browser.figures import Snapshot, parse_snapshot
 from labctl.browser.needs import BrowserError
 from labctl.browser.pages import serve_files
@@ -41,11 +44,20 @@ class WebAppParticipant:
         self.nick = f"web-{secrets.token_hex(3)}"
 
     async def join(self, *, deadline: float = 60.0) -> Self:
-        """Open the page of the room and wait until the application says that it has joined."""
+        """Open the page of the room and wait until the application says that it has joined.
+
+        A try that this machine disturbed is repeated; `deadline` is for one."""
+        said: list[str] = []
+        await undisturbed(partial(self._join, deadline, said.append), said)
+        return self
+
+    async def _join(self, deadline: float, complain: Callable[[str], None]) -> None:
         from playwright.async_api import Error
 
+        await self.leave()
         deadline = self._chromium.target.patience.scaled(deadline)
         self._page = page = await self._chromium.new_page()
+        page.on("console", lambda message: complain(message.text))
         await serve_files(page, self._chromium)
         await page.add_init_script(path=Path(__file__).with_name("page") / "watch.js")
         try:
@@ -55,7 +67,6 @@ class WebAppParticipant:
         except (Error, TimeoutError) as error:
             reason = str(error).splitlines()[0] if str(error) else f"not within {deadline:.0f} s"
             raise BrowserError(f"Jitsi's page did not join room '{self.room}': {reason}") from error
-        return self
 
     async def snapshot(self) -> Snapshot:
         """The state of the page's peer connections."""

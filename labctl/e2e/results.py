@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from labctl.browser.changes import names_change
 from labctl.core.plain import from_plain
 from labctl.report.e2e import AttemptRecord, CaseOutcome, CaseRecord
 
@@ -21,9 +22,6 @@ CHANGED = (
 # mocha and WebdriverIO write the cause of an error behind another "Error:".
 _CAUSE = re.compile(r"^Error: (?=\w*Error\b)")
 _ERROR = re.compile(r"\b\w*(?:Error|ERR_\w+)\b")
-# Chromium gives up all connections that it is opening when an address of its machine comes or goes,
-# as each container's does.  It says so on the page's console, or to its driver.
-_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 _FRONT = re.compile(r"^(?:\[\d+-\d+\]\s*)?(?:\S+ (?:ERROR|WARN) \S+: )?")
 
 
@@ -53,7 +51,7 @@ def _disturbed(cases: Iterable[CaseRecord], consoles: Iterable[Path]) -> str:
     """What disturbed a run that failed; empty if it passed or nothing is known."""
     failed = [case for case in cases if case.outcome is CaseOutcome.FAILED]
     said = chain((f"{case.message} {case.detail}" for case in failed), map(_text, consoles))
-    return CHANGED if failed and any(_NETWORK_CHANGED in text for text in said) else ""
+    return CHANGED if failed and names_change(said) else ""
 
 
 def _case(line: Mapping[str, Any]) -> CaseRecord:

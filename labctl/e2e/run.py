@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from labctl.browser.changes import MOST_DISTURBED
 from labctl.core import process
 from labctl.core.progress import NOTICE, Progress
 from labctl.crowd.target import Target
@@ -35,9 +36,6 @@ from labctl.topology.lab import Lab
 
 SPEC_SECONDS = 900.0
 """The longest that one run of a spec may take; mocha ends each of its tests after three minutes."""
-
-MOST_DISTURBED = 3
-"""How many runs that this machine disturbed do not count; on one that never rests, the next do."""
 
 WEB = "jitsi-meet-web"
 
