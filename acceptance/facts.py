@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -18,23 +18,11 @@ from labctl.core.waiting import Patience
 from labctl.node.jicofo import VERSION, render_get
 from labctl.node.script import ShellScript, sectioned
 from labctl.node.sections import Sections, parse_sections
+from labctl.ready.units import SHOW, UnitState, parse_units
 from labctl.topology import roles
 from labctl.topology.model import Node
 
 TIME = "%Y %b %d %H:%M:%S"
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A systemd unit as `systemctl show` has it; `age` in seconds since it became active."""
-
-    active: str
-    sub: str
-    result: str
-    enabled: str
-    pid: int
-    age: int | None
-    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +45,11 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A node's answer; `sections` holds what is read as text."""
+    """A node's answer, by its own clock; `sections` holds what is read as text."""
 
     node: str
-    units: Mapping[str, Unit] = field(default_factory=dict)
+    clock: datetime
+    units: Mapping[str, UnitState] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
     processes: tuple[tuple[str, str], ...] = ()
     """User and command line of every process."""
@@ -74,6 +63,11 @@ class Facts:
 
     def listening(self, proto: str, port: int) -> tuple[Listener, ...]:
         return tuple(it for it in self.listeners if (it.proto, it.port) == (proto, port))
+
+    def age(self, unit: str) -> timedelta | None:
+        """How long it was active when the node was asked; None for one that never was."""
+        since = self.units[unit].since
+        return None if since is None else self.clock - since
 
     def failed_modules(self) -> Iterator[str]:
         """Prosody's lines about modules that it did not load, of the units' present runs."""
@@ -97,7 +91,9 @@ def units_of(node: Node) -> tuple[str, ...]:
 
 def script_for(node: Node, patience: Patience) -> ShellScript:
     """The one command that gathers a node's facts; POSIX shell, run as root."""
-    script = scripts.ALL.format(loop=scripts.LOOP_SECONDS, units=" ".join(units_of(node)))
+    script = scripts.ALL.format(
+        loop=scripts.LOOP_SECONDS, show=SHOW, units=" ".join(units_of(node))
+    )
     for unit in roles.units_of(node):
         if unit.error_log:
             script += scripts.ERRORS.format(log=unit.error_log, lines=unit.error_lines)
@@ -136,7 +132,8 @@ def parse_facts(node: str, sections: Sections) -> Facts:
     processes = (line.split(None, 2) for line in sections.lines("processes"))
     return Facts(
         node=node,
-        units={unit: _parse_unit(lines) for unit, lines in sections.family("unit").items()},
+        clock=datetime.fromisoformat(sections.lines("clock")[0]),
+        units=parse_units(sections.lines("units")),
         listeners=tuple(
             _parse_listener(line, users) for line in sections.lines("listeners") if line.strip()
         ),
@@ -151,20 +148,6 @@ def of(facts: Mapping[str, Facts | str], node: str) -> Facts:
     if isinstance(found, str):
         pytest.fail(found, pytrace=False)
     return found
-
-
-def _parse_unit(lines: Sequence[str]) -> Unit:
-    values = dict(line.split("=", 1) for line in lines if "=" in line)
-    since = values.get("Since")
-    return Unit(
-        active=values.get("ActiveState", "unknown"),
-        sub=values.get("SubState", "unknown"),
-        result=values.get("Result", "unknown"),
-        enabled=values.get("Enabled", ""),
-        pid=int(values.get("MainPID") or 0),
-        age=int(values["Age"]) if "Age" in values else None,
-        since=datetime.strptime(since, TIME) if since else None,
-    )
 
 
 def _parse_listener(line: str, users: Mapping[int, str]) -> Listener:

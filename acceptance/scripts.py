@@ -10,14 +10,8 @@ LOOP_SECONDS = 300
 """How far back restarts by systemd itself are counted."""
 
 ALL = """
-for unit in {units}; do
-  section unit "$unit"
-  systemctl show -p ActiveState -p SubState -p Result -p MainPID -p ActiveEnterTimestamp "$unit"
-  echo "Enabled=$(systemctl is-enabled "$unit" 2>/dev/null)"
-  since=$(systemctl show -P ActiveEnterTimestamp "$unit")
-  [ -n "$since" ] && echo "Since=$(date -d "$since" '+%Y %b %d %H:%M:%S')"
-  [ -n "$since" ] && echo "Age=$(($(date +%s) - $(date -d "$since" +%s)))"
-done
+section units; {show} {units}
+section clock; date '+%F %T'
 section listeners; ss -tulneH
 section passwd; getent passwd | cut -d: -f1,3
 section processes; ps -eo user:32=,pid=,args=

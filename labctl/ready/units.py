@@ -9,7 +9,7 @@ from datetime import datetime
 
 SHOW = (
     "systemctl show -p Id -p ActiveState -p SubState -p NRestarts -p UnitFileState"
-    " -p ActiveEnterTimestamp -p MainPID"
+    " -p ActiveEnterTimestamp -p MainPID -p Result"
 )
 """Shell; names of units follow."""
 
@@ -27,6 +27,8 @@ class UnitState:
     since: datetime | None
     pid: int = 0
     """Its main process; 0 for a unit without one."""
+    result: str = ""
+    """How its last run ended, or goes: 'success', 'exit-code', 'oom-kill' ..."""
 
 
 def parse_units(lines: Sequence[str]) -> dict[str, UnitState]:
@@ -56,4 +58,5 @@ def _state(block: Mapping[str, str]) -> UnitState:
         enabled=block.get("UnitFileState", ""),
         since=datetime.fromisoformat(since[1]) if since else None,
         pid=int(pid) if pid.isdigit() else 0,
+        result=block.get("Result", ""),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from acceptance.facts import Listener, parse_facts, script_for, units_of
@@ -11,17 +13,20 @@ from labctl.topology.spec import Spec
 from tests.fakes.nodes import sections_of
 
 LINES = {
-    "unit prosody.service": [
+    "units": [
         "MainPID=101",
         "Result=success",
+        "Id=prosody.service",
         "ActiveState=active",
         "SubState=running",
+        "UnitFileState=enabled",
         "ActiveEnterTimestamp=Sat 2026-11-21 13:30:03 UTC",
-        "Enabled=enabled",
-        "Since=2026 Nov 21 13:30:03",
-        "Age=1402",
+        "",
+        "MainPID=0",
+        "Id=jicofo.service",
+        "ActiveState=inactive",
     ],
-    "unit jicofo.service": ["MainPID=0", "ActiveState=inactive", "Enabled=not-found"],
+    "clock": ["2026-11-21 13:53:25"],
     "passwd": ["root:0", "prosody:995"],
     "processes": ["www-data                             108 nginx: worker process"],
     "listeners": [
@@ -50,20 +55,12 @@ def test_listeners_and_their_users() -> None:
 
 
 def test_units() -> None:
-    units = parse_facts("jms", SECTIONS).units
-    prosody, jicofo = units["prosody.service"], units["jicofo.service"]
-    assert (prosody.active, prosody.enabled, prosody.age, prosody.pid) == (
-        "active",
-        "enabled",
-        1402,
-        101,
-    )
-    assert (jicofo.active, jicofo.result, jicofo.age, jicofo.since) == (
-        "inactive",
-        "unknown",
-        None,
-        None,
-    )
+    found = parse_facts("jms", SECTIONS)
+    prosody, jicofo = found.units["prosody.service"], found.units["jicofo.service"]
+    assert (prosody.active, prosody.enabled, prosody.result) == ("active", "enabled", "success")
+    assert found.age("prosody.service") == timedelta(seconds=1402)
+    assert (jicofo.active, jicofo.enabled, jicofo.result) == ("inactive", "", "")
+    assert found.age("jicofo.service") is None
 
 
 def test_only_the_present_run_s_failed_modules_count() -> None:

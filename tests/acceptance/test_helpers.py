@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from acceptance import known
@@ -66,7 +68,8 @@ def test_every_known_line_has_a_reason() -> None:
 def test_accounts_are_read_and_guessed() -> None:
     path = "/var/lib/prosody/auth%2ex/accounts/jvb.dat"
     lines = [path, *render_account("secret", salt=bytes(range(16))).splitlines()]
-    [(name, account)] = accounts_of(Facts("jms", sections=sections_of({"accounts": lines}))).items()
+    jms = Facts("jms", datetime.now(UTC), sections=sections_of({"accounts": lines}))
+    [(name, account)] = accounts_of(jms).items()
     assert name == path
     assert opens(account, "secret")
     assert not opens(account, "Secret")
