@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.core.waiting import Deadline, wait_until
 from labctl.e2e.leftovers import end_processes_of, processes_of
 
 
@@ -29,6 +30,10 @@ def test_a_browser_in_a_group_of_its_own_is_ended(tmp_path: Path) -> None:
     stubborn = subprocess.Popen(["sh", "-c", script], env=env, start_new_session=True)
     other = subprocess.Popen(["sleep", "60"], start_new_session=True)
     try:
+        # Popen returns when the program is being loaded; its environment comes after that.
+        assert wait_until(
+            lambda: stubborn.pid in processes_of(tmp_path), deadline=Deadline.after(10)
+        )
         end_processes_of(tmp_path)
         assert stubborn.wait(timeout=5) in (-signal.SIGKILL, -signal.SIGTERM)
         assert list(processes_of(tmp_path)) == []

@@ -57,13 +57,13 @@ class FakeWdio:
         if act == "crash":
             return process.Result((), 1, "Error: it broke\n")
         outcome = {"pass": "passed", "skip": "skipped"}.get(act, "failed")
-        bad = outcome == "failed"
+        bad, said = outcome == "failed", MESSAGES[act]
         lines: list[dict[str, Any]] = [{"kind": "began", "at": 1.0}]
         if bad:
             (Path(asked["folder"]) / "p1.png").write_bytes(PNG)
             lines.append({"kind": "file", "name": "p1.png"})
         lines += [
-            {"kind": "case", "title": name, "outcome": outcome, "message": MESSAGES[act]},
+            {"kind": "case", "title": f"{name}: works", "outcome": outcome, "message": said},
             {"kind": "ended", "at": 2.0, "failures": int(bad), "message": ""},
         ]
         Path(asked["results"]).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
