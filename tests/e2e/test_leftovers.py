@@ -32,7 +32,9 @@ def test_a_browser_in_a_group_of_its_own_is_ended(tmp_path: Path) -> None:
     try:
         # Popen returns when the program is being loaded; its environment comes after that.
         assert wait_until(
-            lambda: stubborn.pid in processes_of(tmp_path), deadline=Deadline.after(10)
+            lambda: stubborn.pid in processes_of(tmp_path),
+            deadline=Deadline.after(10),
+            interval=0.01,
         )
         end_processes_of(tmp_path)
         assert stubborn.wait(timeout=5) in (-signal.SIGKILL, -signal.SIGTERM)
