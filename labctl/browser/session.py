@@ -87,6 +87,10 @@ async def _launch(playwright: Playwright, program: str, target: Target, home: Pa
 
 
 def _environment(home: Path) -> dict[str, str | float | bool]:
-    """This process's environment with the trusting home; XDG's folders would point elsewhere."""
+    """This process's environment with the trusting home; XDG's folders would point elsewhere.
+
+    Its folder for temporary files goes with the home: Chromium does not remove all of them."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
-    return {**kept, "HOME": str(home)}
+    temporary = home / "tmp"
+    temporary.mkdir()
+    return {**kept, "HOME": str(home), "TMPDIR": str(temporary)}
