@@ -69,6 +69,13 @@ class Facts:
         since = self.units[unit].since
         return None if since is None else self.clock - since
 
+    def starts_at_boot(self, unit: str) -> bool:
+        """Whether it is enabled; of one that systemd makes from an init script, the links tell."""
+        state = self.units[unit].enabled
+        if state == "generated":
+            return unit.removesuffix(".service") in self.sections.lines("init scripts")
+        return state == "enabled"
+
     def failed_modules(self) -> Iterator[str]:
         """Prosody's lines about modules that it did not load, of the units' present runs."""
         for log, lines in self.sections.family("log").items():

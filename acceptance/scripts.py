@@ -11,6 +11,7 @@ LOOP_SECONDS = 300
 
 ALL = """
 section units; {show} {units}
+section init scripts; ls /etc/rc[2345].d 2>/dev/null | sed -n 's/^S[0-9][0-9]//p' | sort -u
 section clock; date '+%F %T'
 section listeners; ss -tulneH
 section passwd; getent passwd | cut -d: -f1,3

@@ -33,8 +33,9 @@ def owners(facts: Facts, proto: str, port: int) -> set[str]:
 
 def test_unit_is_active_and_enabled(facts: NODE_FACTS, holder: Node, unit: str) -> None:
     """When this fails, a service is down, or will be after the next reboot of the node."""
-    found = gathering.of(facts, holder.name).units[unit]
-    assert (found.active, found.enabled, found.result) == ("active", "enabled", "success")
+    found = gathering.of(facts, holder.name)
+    assert found.starts_at_boot(unit), f"'{unit}' is '{found.units[unit].enabled}'"
+    assert (found.units[unit].active, found.units[unit].result) == ("active", "success")
 
 
 def test_jicofo_is_a_live_process(facts: NODE_FACTS) -> None:

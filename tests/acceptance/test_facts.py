@@ -25,7 +25,15 @@ LINES = {
         "MainPID=0",
         "Id=jicofo.service",
         "ActiveState=inactive",
+        "UnitFileState=generated",
+        "",
+        "Id=other.service",
+        "UnitFileState=generated",
+        "",
+        "Id=off.service",
+        "UnitFileState=disabled",
     ],
+    "init scripts": ["jicofo", "off"],
     "clock": ["2026-11-21 13:53:25"],
     "passwd": ["root:0", "prosody:995"],
     "processes": ["www-data                             108 nginx: worker process"],
@@ -57,10 +65,24 @@ def test_listeners_and_their_users() -> None:
 def test_units() -> None:
     found = parse_facts("jms", SECTIONS)
     prosody, jicofo = found.units["prosody.service"], found.units["jicofo.service"]
-    assert (prosody.active, prosody.enabled, prosody.result) == ("active", "enabled", "success")
+    assert (prosody.active, prosody.result) == ("active", "success")
     assert found.age("prosody.service") == timedelta(seconds=1402)
-    assert (jicofo.active, jicofo.enabled, jicofo.result) == ("inactive", "", "")
+    assert (jicofo.active, jicofo.result) == ("inactive", "")
     assert found.age("jicofo.service") is None
+
+
+@pytest.mark.parametrize(
+    ("unit", "starts"),
+    [
+        ("prosody.service", True),
+        ("jicofo.service", True),
+        ("other.service", False),
+        ("off.service", False),
+    ],
+)
+def test_what_starts_at_boot(unit: str, starts: bool) -> None:
+    """Jicofo's package has an init script and no unit: systemd then says 'generated'."""
+    assert parse_facts("jms", SECTIONS).starts_at_boot(unit) is starts
 
 
 def test_only_the_present_run_s_failed_modules_count() -> None:
