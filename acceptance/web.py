@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
@@ -9,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from labctl.crowd import CrowdError, Target
+from labctl.crowd.sync import wait
 
 SECONDS = 10
 FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
@@ -85,36 +87,38 @@ def request_conference(target: Target, room: str, *, visitor: bool) -> Reply:
 def talk(target: Target, domain: str, *frames: str) -> list[str]:
     """Open an XMPP stream to a domain, send frames one by one, and give what came back.
 
-    Each frame waits for one answer; the stream's own <open/> and features come first.  What does
-    not answer in time is tried once more: the disk that Prosody writes to may have stalled.
-    Errors: CrowdError where nothing answers, or what answers is no stream.
+    Each frame waits for one answer; the stream's own <open/> and features come first.  Errors:
+    CrowdError where nothing answers, or what answers is no stream.
     """
     try:
-        try:
-            return _talk(target, domain, frames)
-        except TimeoutError:
-            return _talk(target, domain, frames)
+        return wait(_talk(target, domain, frames))
     except (OSError, WebSocketException) as error:
         said = error or type(error).__name__
         raise CrowdError(f"Node 'jms' opened no stream to '{domain}': {said}.") from error
 
 
-def _talk(target: Target, domain: str, frames: Sequence[str]) -> list[str]:
+async def _talk(target: Target, domain: str, frames: Sequence[str]) -> list[str]:
+    # By asyncio, which has one thread: one that reads while another writes makes Python's TLS
+    # forget what was to be sent, now and then, and then nobody answers.
     seconds = seconds_of(target)
-    raw = socket.create_connection((str(target.address), target.port), seconds)
-    uri = f"wss://{target.domain}/xmpp-websocket"
-    context = target.context()
-    with connect(
-        uri,
-        sock=raw,
-        ssl=context,
+    async with connect(
+        f"wss://{target.domain}/xmpp-websocket",
+        host=str(target.address),
+        port=target.port,
+        ssl=target.context(),
+        proxy=None,
         subprotocols=[Subprotocol("xmpp")],
         close_timeout=1,
         open_timeout=3 * seconds,  # Prosody once took over 10 s, just after a crowd
-    ) as socket_:
-        socket_.send(f"<open xmlns='{FRAMING}' to='{domain}' version='1.0'/>")
-        heard = [str(socket_.recv(seconds)), str(socket_.recv(seconds))]
+    ) as link:
+
+        async def hear() -> str:
+            async with asyncio.timeout(seconds):
+                return str(await link.recv())
+
+        await link.send(f"<open xmlns='{FRAMING}' to='{domain}' version='1.0'/>")
+        heard = [await hear(), await hear()]
         for frame in frames:
-            socket_.send(frame)
-            heard.append(str(socket_.recv(seconds)))
+            await link.send(frame)
+            heard.append(await hear())
         return heard
