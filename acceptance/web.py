@@ -16,9 +16,9 @@ from websockets.typing import Subprotocol
 
 from labctl.crowd import CrowdError, Target
 from labctl.crowd.sync import wait
+from labctl.crowd.xml import FRAMING
 
 SECONDS = 10
-FRAMING = "urn:ietf:params:xml:ns:xmpp-framing"
 
 
 def seconds_of(target: Target) -> float:

@@ -26,12 +26,10 @@ async def undisturbed(attempt: Callable[[], Awaitable[None]], said: list[str]) -
     `said` is what the pages of a try tell; each begins with an empty list.  Errors: BrowserError of
     the last try.
     """
-    for _ in range(MOST_DISTURBED):
+    for left in reversed(range(MOST_DISTURBED + 1)):
         said.clear()
         try:
             return await attempt()
         except BrowserError as error:
-            if not names_change([*said, str(error)]):
+            if not (left and names_change([*said, str(error)])):
                 raise
-    said.clear()
-    await attempt()

@@ -56,6 +56,7 @@ async def open_chromium(target: Target) -> AsyncIterator[Chromium]:
     with tempfile.TemporaryDirectory(prefix="labctl-browser-") as folder:
         home = Path(folder)
         await asyncio.to_thread(write_trust, home, target.ca_file)
+        (home / "tmp").mkdir()
         async with async_playwright() as playwright:
             browser = await _launch(playwright, program, target, home)
             try:
@@ -91,6 +92,4 @@ def _environment(home: Path) -> dict[str, str | float | bool]:
 
     Its folder for temporary files goes with the home: Chromium does not remove all of them."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
-    temporary = home / "tmp"
-    temporary.mkdir()
-    return {**kept, "HOME": str(home), "TMPDIR": str(temporary)}
+    return {**kept, "HOME": str(home), "TMPDIR": str(home / "tmp")}

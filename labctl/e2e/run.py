@@ -31,7 +31,7 @@ from labctl.e2e.surroundings import (
 )
 from labctl.lab.report import E2E_FILES
 from labctl.ready.probe import probe
-from labctl.report.e2e import AttemptRecord, E2eRecord, SpecOutcome, SpecRecord
+from labctl.report.e2e import AttemptRecord, E2eRecord, SpecOutcome, SpecRecord, counting
 from labctl.topology.lab import Lab
 
 SPEC_SECONDS = 900.0
@@ -126,8 +126,8 @@ def _run_spec(
         why = attempts[-1].disturbed
         progress("e2e", f"{place}: running it again{why and f'.  {why}'}")
         attempts.append(_attempt(lab, plan, spec, home, len(attempts) + 1))
-    record = SpecRecord(spec.name, SpecOutcome.FAILED, spec.browsers, attempts=tuple(attempts))
-    return replace(record, outcome=judge(record.counting))
+    outcome = judge(counting(attempts))
+    return SpecRecord(spec.name, outcome, spec.browsers, attempts=tuple(attempts))
 
 
 def may_run_again(attempts: Sequence[AttemptRecord], again: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -94,6 +94,11 @@ class AttemptRecord:
         return tuple(name for name in self.files if name.endswith(".png"))
 
 
+def counting(attempts: Sequence[AttemptRecord]) -> Sequence[AttemptRecord]:
+    """The runs that say something of the lab; the last one if each was disturbed."""
+    return [one for one in attempts if not one.disturbed] or attempts[-1:]
+
+
 @dataclass(frozen=True, slots=True)
 class SpecRecord:
     """One spec file, named as it is below `specs/`; the last of `attempts` counts.
@@ -117,14 +122,8 @@ class SpecRecord:
     @property
     def failure(self) -> AttemptRecord | None:
         """The first run that failed; one that was disturbed only if no other was made."""
-        found = (one for one in self.counting if one.outcome is SpecOutcome.FAILED)
+        found = (one for one in counting(self.attempts) if one.outcome is SpecOutcome.FAILED)
         return next(found, None)
-
-    @property
-    def counting(self) -> tuple[AttemptRecord, ...]:
-        """The runs that say something of the lab; the last one if each was disturbed."""
-        good = (one for one in self.attempts if not one.disturbed)
-        return tuple(good) or self.attempts[-1:]
 
     @property
     def message(self) -> str:
