@@ -86,6 +86,7 @@ class Finding(StrEnum):
     MODULE_FAILED = "module-failed", "What the module does is missing, and nothing else says so."
     VNODE_UNLINKED = "vnode-unlinked", "Jicofo sends no visitor there."
     FILE_CHANGED = "file-changed", "The lab is not what its lab.conf says."
+    JICOFO_LOST = "jicofo-lost", "Nothing that Jicofo writes reaches a bridge: there are no calls."
     WRONG_BREWERY = "wrong-brewery", "Jicofo does not know the bridge and gives it no calls."
     BRIDGE_PASSWORD = "bridge-password", "The bridge cannot log in, so it gets no calls."
     CERTIFICATE_UNTRUSTED = "certificate-untrusted", "The bridge refuses to talk to Prosody."

@@ -14,6 +14,8 @@ from labctl.node.jicofo import read_bridges
 from labctl.node.reach import reach
 from labctl.node.script import Command
 from labctl.node.ssh import ensure_config
+from labctl.ready.probe import probe
+from labctl.ready.seat import retake_seat
 from labctl.ready.wait import probe_all, wait_media, wait_signals
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node
@@ -36,23 +38,34 @@ class Health:
 
 
 def heal(lab: Lab, *, progress: Progress) -> Health:
-    """Wait until every signal of readiness is seen; restart bridges that do not come back."""
+    """Wait until every signal of readiness is seen; restart what does not come back by itself."""
     began = time.monotonic()
     try:
         _wait(lab, seconds=HEALTHY_SECONDS)
         return Health(time.monotonic() - began)
     except LabError:
-        lame = lame_bridges(lab)
-    names = ", ".join(f"'{node.bridge}'" for node in lame)
-    if lame:
-        progress("drill", f"not operational by themselves, stopped and started: {names}")
+        pass
     try:
-        restart_bridges(lab, lame)
+        repaired = _repair(lab, progress=progress)
         _wait(lab, seconds=REPAIR_SECONDS)
     except LabError as error:
         return Health(None, left=f"{error.message} Repair it with 'labctl up'.")
-    repaired = f"bridges restarted: {names}" if lame else "ready only at the second check"
     return Health(time.monotonic() - began, repaired=repaired)
+
+
+def _repair(lab: Lab, *, progress: Progress) -> str:
+    """Restart Jicofo if it has lost its seat, or else bridges that it does not use; says which."""
+    jms = lab.topology.jms
+    if probe(lab, jms, packages=False).seat_lost:
+        retake_seat(lab, progress=progress)
+        return "Jicofo restarted: Prosody had lost it from the brewery"
+    lame = lame_bridges(lab)
+    if not lame:
+        return "ready only at the second check"
+    names = ", ".join(f"'{node.bridge}'" for node in lame)
+    progress("drill", f"not operational by themselves, stopped and started: {names}")
+    restart_bridges(lab, lame)
+    return f"bridges restarted: {names}"
 
 
 def restart_bridges(lab: Lab, nodes: Sequence[Node]) -> None:

@@ -69,6 +69,7 @@ SIGNAL_RULES: Mapping[str, tuple[Finding, str]] = {
         "The unit runs and does not listen: 'labctl logs NODE' says why.",
     ),
     "modules": (Finding.MODULE_FAILED, "'labctl logs NODE' has Prosody's reason."),
+    "seat": (Finding.JICOFO_LOST, "Run 'labctl up', which restarts a Jicofo that lost its seat."),
     "vnodes": (
         Finding.VNODE_UNLINKED,
         "See whether its Prosody runs and whether 'visitors' in jicofo.conf names its address;"

@@ -90,7 +90,7 @@ def rotate(lab: Lab, names: Sequence[str], *, progress: Progress) -> Rotation:
         changes.servers()
         hasty |= changes.bridges()
         changes.jicofo()
-    wait_signals(lab, seconds=READY_SECONDS, progress=progress)
+    wait_signals(lab, seconds=READY_SECONDS, progress=progress, mend=True)
     if left := drop_retired(lab, progress=progress):
         raise LabError(
             f"Lab '{lab.topology.lab}' has its new secrets, but an old one is still in: {left}.",

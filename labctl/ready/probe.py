@@ -13,6 +13,7 @@ from labctl.node.reach import reach
 from labctl.node.script import sectioned
 from labctl.node.seam import NodeError
 from labctl.node.sections import Sections
+from labctl.ready.seat import LOST
 from labctl.ready.units import SHOW, UnitState, parse_units
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node
@@ -41,6 +42,7 @@ _JICOFO = """
 section stats; {stats}
 section debug; {debug}
 section connections; {connections}
+section lost; {lost}
 """
 JICOFO_SECONDS = 3.0
 
@@ -56,6 +58,8 @@ class NodeState:
     bridges: Mapping[str, jicofo.Bridge] = field(default_factory=dict)
     """What Jicofo knows of them, by nick; of the JMS only, as `stats` and `connections`."""
     connections: frozenset[str] = frozenset()
+    seat_lost: bool = False
+    """Prosody says that Jicofo is not in the brewery."""
     stand_ins: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     clock: float | None = None
@@ -100,6 +104,7 @@ def parse_probe(sections: Sections) -> NodeState:
         stats=jicofo.parse_stats(sections.text("stats")),
         bridges=jicofo.parse_bridges(sections.text("debug")),
         connections=jicofo.parse_connections(sections.lines("connections")),
+        seat_lost=bool(sections.text("lost").strip()),
         stand_ins=tuple(line.split()[0] for line in sections.lines("stand-ins") if line.strip()),
         clock=_parse_clock(sections.lines("clock")),
         starved="none" in sections.lines("randomness"),
@@ -120,7 +125,10 @@ def _script(node: Node, patience: Patience, *, packages: bool) -> str:
 def _ask_jicofo(patience: Patience) -> str:
     get = partial(jicofo.render_get, patience=patience, seconds=JICOFO_SECONDS)
     return _JICOFO.format(
-        stats=get(jicofo.STATS), debug=get(jicofo.DEBUG), connections=jicofo.CONNECTIONS
+        stats=get(jicofo.STATS),
+        debug=get(jicofo.DEBUG),
+        connections=jicofo.CONNECTIONS,
+        lost=LOST,
     )
 
 

@@ -14,6 +14,9 @@ from labctl.topology.model import Node, Topology
 from labctl.topology.roles import prosody_units, units_of
 from labctl.topology.workdir import Workdir
 
+SEAT = "Jicofo seat"
+"""The signal that is missing where Prosody has lost Jicofo from the brewery."""
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:
@@ -114,6 +117,9 @@ def _jicofo(topology: Topology, state: NodeState) -> Iterator[Signal]:
         seen = f"Jicofo does not answer on its port {PORT}"
     else:
         seen = f"{stats.operational} of {wanted} operational, {stats.bridges} in the brewery"
+    if state.seat_lost:
+        seen = "Prosody has lost it from the brewery, and only a restart of Jicofo ends that"
+        yield Signal(SEAT, False, seen)
     yield Signal("bridges", stats is not None and stats.operational == wanted, seen)
     if topology.vnodes:
         names = [vnode.name for vnode in topology.vnodes]

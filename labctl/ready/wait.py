@@ -16,7 +16,8 @@ from labctl.ready.explain import explain
 from labctl.ready.media import MediaProof, prove_media
 from labctl.ready.probe import NodeState, probe
 from labctl.ready.record import save_record
-from labctl.ready.signals import Signal, Validity, judge_signals
+from labctl.ready.seat import retake_seat
+from labctl.ready.signals import SEAT, Signal, Validity, judge_signals
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node
 
@@ -82,21 +83,32 @@ class _Looks:
 
 
 def wait_signals(
-    lab: Lab, *, seconds: float, progress: Progress, only: Collection[str] | None = None
+    lab: Lab,
+    *,
+    seconds: float,
+    progress: Progress,
+    only: Collection[str] | None = None,
+    mend: bool = False,
 ) -> None:
     """Wait until every signal of the nodes is seen, or each node's own of `only` those named.
 
-    Errors: NotReadyError that names each signal not seen within `seconds`, and what was.
+    With `mend`, a Jicofo that has lost its seat in the brewery is restarted once; who judges a lab
+    waits without.  Errors: NotReadyError that names each signal not seen within `seconds`, and
+    what was.
     """
     told: set[str] = set()
     looks = _Looks(lab, only, Validity.of(lab.folder))
 
     def look() -> bool:
+        nonlocal mend
         looks.look()
         for signal in looks.signals:
             if signal.ok and signal.name not in told:
                 told.add(signal.name)
                 progress("ready", f"{signal.name}: {signal.seen}")
+        if mend and any(signal.name == SEAT for signal in looks.missing):
+            mend = False
+            retake_seat(lab, progress=progress)
         return not looks.missing
 
     if wait_until(look, deadline=lab.patience.deadline(seconds), interval=INTERVAL, polite=True):
@@ -121,14 +133,14 @@ def wait_ready(
     """
     timings = timings or Timings()
     with timings.step("signals of all nodes"):
-        wait_signals(lab, seconds=seconds, progress=progress)
+        wait_signals(lab, seconds=seconds, progress=progress, mend=True)
     with timings.step("media through every bridge"):
         try:
             wait_media(lab, seconds=MEDIA_SECONDS, by="up", progress=progress)
         except NotReadyError:
             if not _lost_signals(lab, progress=progress):
                 raise
-            wait_signals(lab, seconds=seconds, progress=progress)
+            wait_signals(lab, seconds=seconds, progress=progress, mend=True)
             wait_media(lab, seconds=MEDIA_SECONDS, by="up", progress=progress)
 
 

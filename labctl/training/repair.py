@@ -70,11 +70,12 @@ def restore(lab: Lab, *, progress: Progress) -> None:
 
 
 def ensure_ready(lab: Lab, *, progress: Progress) -> None:
-    """Wait until the lab is media-ready; bridges that Jicofo holds for broken start again.
+    """Wait until the lab is media-ready; bridges that Jicofo holds for broken start again, and a
+    Jicofo that Prosody has lost from the brewery.
 
     Errors: NotReadyError."""
     try:
-        wait_signals(lab, seconds=READY_SECONDS, progress=progress)
+        wait_signals(lab, seconds=READY_SECONDS, progress=progress, mend=True)
     except NotReadyError:
         lame = lame_bridges(lab)
         if not lame:

@@ -158,6 +158,31 @@ def test_lame_bridges_are_stopped_until_jicofo_has_lost_them(
     assert verbs == [f"systemctl stop {BRIDGE_UNIT}", f"systemctl start {BRIDGE_UNIT}"]
 
 
+@pytest.mark.parametrize("restart_helps", [True, False])
+def test_a_jicofo_that_lost_its_seat_is_restarted_and_no_bridge(
+    lab: Lab, nodes: FakeNodes, monkeypatch: pytest.MonkeyPatch, restart_helps: bool
+) -> None:
+    monkeypatch.setattr(heal, "wait_media", lambda *_, **__: None)
+    monkeypatch.setattr(heal, "HEALTHY_SECONDS", 0.1)
+    monkeypatch.setattr(heal, "REPAIR_SECONDS", 0.1)
+    healthy, restart = probe_answer(lab.topology, lab.topology.jms), "systemctl restart jicofo"
+
+    def answer(_: object) -> dict[str, str]:
+        seated = restart_helps and nodes.ran_on("jms", restart)
+        return healthy | {"lost": "" if seated else "You are not currently connected to this chat"}
+
+    nodes.says("jms", answer, to=PROBE)
+    nodes.says("jms", to=restart)
+    nodes.says("jvb1", probe_answer(lab.topology, lab.topology.node("jvb1")), to=PROBE)
+    found = heal.heal(lab, progress=silent)
+    assert len(nodes.ran_on("jms", restart)) == 1
+    assert [ran.text for ran in nodes.ran if BRIDGE_UNIT in ran.text and not ran.asks(PROBE)] == []
+    if restart_helps:
+        assert found.repaired == "Jicofo restarted: Prosody had lost it from the brewery"
+    else:
+        assert "Jicofo seat: Prosody has lost it" in found.left
+
+
 def test_a_lost_machine_is_every_node_of_it_and_never_the_jms(lab: Lab) -> None:
     spec = Spec(hosts=("local", "ssh://lab2"), jvbs=3, visitors=4)
     spread = replace(lab, topology=resolve(spec))

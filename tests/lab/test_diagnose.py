@@ -124,6 +124,7 @@ def test_a_stopped_bridge_is_said_once(lab: Lab) -> None:
     ("node", "changed", "id"),
     [
         ("jms", {"connections": "v1\n"}, "vnode-unlinked"),
+        ("jms", {"lost": "You are not currently connected to this chat\n"}, "jicofo-lost"),
         ("jvb1", {"ports": ""}, "port-closed"),
     ],
 )

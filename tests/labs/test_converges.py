@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import shutil
 import subprocess
 from argparse import Namespace
@@ -89,9 +90,35 @@ def remove_the_rendered_files(lab: Lab) -> None:
     shutil.rmtree(lab.path / "tree")
 
 
+# Prosody's console takes a line of Lua after '>'.  To the room that is all that Jicofo's seat is.
+UNSEAT = """> \
+for host, it in pairs(prosody.hosts) do \
+  local muc = it.modules.muc; \
+  local room = muc and muc.get_room_from_jid("jvbbrewery@" .. host); \
+  for jid in pairs(room and room._jid_nick or {}) do \
+    if jid:find("^focus@") then room._jid_nick[jid] = nil; print("unseated") end \
+  end \
+end
+"""
+
+
+def lose_jicofos_seat(lab: Lab) -> None:
+    """As restarts of Prosody did: Jicofo believes to be in the brewery, and is not."""
+    console = shlex.join(["prosodyctl", "shell", UNSEAT.replace("\\\n", "").strip()])
+    said = lab.run("exec", "jms", "--", "sudo", "sh", "-c", console).out
+    assert said.count("unseated") == 1, said
+
+
 @pytest.mark.parametrize(
     "happens",
-    [remove_the_node, forget_the_machines, lose_the_power, age, remove_the_rendered_files],
+    [
+        remove_the_node,
+        forget_the_machines,
+        lose_the_power,
+        age,
+        remove_the_rendered_files,
+        lose_jicofos_seat,
+    ],
 )
 def test_a_lab_comes_back(lab: Lab, happens: Callable[[Lab], None]) -> None:
     happens(lab)

@@ -49,6 +49,14 @@ def test_a_good_lab_misses_nothing() -> None:
             {"bridges": "1 of 2 operational, 2 in the brewery"},
         ),
         ("jms", {"stats": None}, {"bridges": "Jicofo does not answer on its port 8888"}),
+        (
+            "jms",
+            {"seat_lost": True},
+            {
+                "Jicofo seat": "Prosody has lost it from the brewery, and only a restart of Jicofo"
+                " ends that"
+            },
+        ),
         ("jms", {"connections": frozenset({"v1"})}, {"vnodes": "not registered: v2"}),
         (
             "visitors1",
@@ -66,7 +74,7 @@ def test_a_good_lab_misses_nothing() -> None:
             {"jvb1 units": "jitsi-videobridge2.service is unknown"},
         ),
     ],
-    ids=["silent", "not-operational", "no-jicofo", "vnode", "module", "port", "unit"],
+    ids=["silent", "not-operational", "no-jicofo", "no-seat", "vnode", "module", "port", "unit"],
 )
 def test_what_is_missing_is_named(
     node: str, change: dict[str, object], expected: dict[str, str]

@@ -94,6 +94,33 @@ def test_packages_are_not_asked_for(lab: Lab, nodes: FakeNodes) -> None:
     assert not [ran for ran in nodes.ran if ran.asks("dpkg-query")]
 
 
+@pytest.mark.parametrize("mend", [True, False])
+def test_a_jicofo_that_lost_its_seat_is_restarted_once_and_only_where_that_is_wanted(
+    lab: Lab, nodes: FakeNodes, mend: bool
+) -> None:
+    """A restart takes longer than a look: the old words are read again meanwhile."""
+    healthy, restart = probe_answer(lab.topology, lab.topology.jms), "systemctl restart jicofo"
+    looks = count(1)
+
+    def answer(_: Ran) -> str:
+        seated = nodes.ran_on("jms", restart) and next(looks) > 3
+        words = "" if seated else "You are not currently connected to this chat"
+        return render_sections(healthy | {"lost": words})
+
+    nodes.says("jms", answer, to=PROBE)
+    nodes.says("jms", to=restart)
+    told: list[str] = []
+    with nullcontext() if mend else pytest.raises(NotReadyError, match="Jicofo seat"):
+        wait_signals(
+            lab,
+            seconds=5 if mend else 0.1,
+            progress=lambda _phase, text, **_: told.append(text),
+            mend=mend,
+        )
+    assert len(nodes.ran_on("jms", restart)) == int(mend)
+    assert ("Jicofo is restarted: Prosody has lost it from the brewery" in told) == mend
+
+
 @pytest.mark.parametrize(
     ("signals", "media", "ends"),
     [
