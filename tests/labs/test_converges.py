@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import chaos
+from labctl.core.waiting import Deadline, wait_until
 from tests.labs.conftest import ROOT, Ended, Lab
 from tests.labs.test_lab import assert_gone, docker
 
@@ -90,6 +91,10 @@ def remove_the_rendered_files(lab: Lab) -> None:
     shutil.rmtree(lab.path / "tree")
 
 
+def missing(lab: Lab) -> str:
+    return str(lab.run("status", "--json", check=False).json()["missing"])
+
+
 # Prosody's console takes a line of Lua after '>'.  To the room that is all that Jicofo's seat is.
 UNSEAT = """> \
 for host, it in pairs(prosody.hosts) do \
@@ -107,6 +112,11 @@ def lose_jicofos_seat(lab: Lab) -> None:
     console = shlex.join(["prosodyctl", "shell", UNSEAT.replace("\\\n", "").strip()])
     said = lab.run("exec", "jms", "--", "sudo", "sh", "-c", console).out
     assert said.count("unseated") == 1, said
+    # Jicofo hears of it with its next health check, ten seconds later at most.
+    named = wait_until(
+        lambda: "Jicofo seat" in missing(lab), deadline=Deadline.after(60), interval=1
+    )
+    assert named, missing(lab)
 
 
 @pytest.mark.parametrize(
