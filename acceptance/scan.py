@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
+import selectors
+import socket
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from ipaddress import IPv4Address
 
 from acceptance import remote
 from acceptance.remote import Machine
-from labctl.core.waiting import Patience
+from labctl.core.waiting import Deadline, Patience
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node, Topology, VNode
 from labctl.topology.ports import declared_ports
@@ -79,23 +82,29 @@ def scan_from_node(machine: Machine, doors: Iterable[Door]) -> frozenset[Door] |
 
 
 def scan_from_host(doors: Iterable[Door], patience: Patience) -> frozenset[Door]:
-    """The doors that answer this machine."""
-    return asyncio.run(_scan(tuple(doors), seconds=patience.scaled(SECONDS)))
+    """The doors that answer this machine.
 
-
-async def _scan(doors: tuple[Door, ...], *, seconds: float) -> frozenset[Door]:
-    answers = await asyncio.gather(*(_knock(*door, seconds=seconds) for door in doors))
-    return frozenset(door for door, open_ in zip(doors, answers, strict=True) if open_)
-
-
-async def _knock(address: IPv4Address, port: int, *, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            _, writer = await asyncio.open_connection(str(address), port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    return True
+    As from a node, time counts from the last knock; what has answered by then is heard, however
+    late this process comes to listen.
+    """
+    found: set[Door] = set()
+    with selectors.DefaultSelector() as asked, ExitStack() as stack:
+        for door in doors:
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            if client.connect_ex((str(door[0]), door[1])) in (0, errno.EINPROGRESS):
+                asked.register(client, selectors.EVENT_WRITE, (client, door))
+        deadline = Deadline.after(patience.scaled(SECONDS))
+        while asked.get_map():
+            answers = asked.select(deadline.left)
+            for key, _ in answers:
+                client, door = key.data
+                asked.unregister(client)
+                if client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
+                    found.add(door)
+            if not answers and deadline.passed:
+                break
+    return frozenset(found)
 
 
 def pick_sources(topology: Topology, *, silent: Collection[str]) -> tuple[Node, ...]:

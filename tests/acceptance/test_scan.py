@@ -55,6 +55,22 @@ def closed_door() -> scan.Door:
 def test_only_open_doors_answer(machine: Machine, stack: ExitStack) -> None:
     doors = open_door(stack), silent_door(stack), closed_door()
     assert scan.scan_from_node(machine, doors) == {doors[0]}
+    assert scan.scan_from_host(doors, machine.patience) == {doors[0]}
+
+
+def test_a_door_without_a_way_to_it_does_not_answer(machine: Machine) -> None:
+    nowhere = IPv4Address("255.255.255.255"), 22
+    assert scan.scan_from_host([nowhere], machine.patience) == frozenset()
+
+
+def test_who_listens_late_hears_what_has_answered(
+    machine: Machine, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy process knocks at two thousand doors for longer than a door may keep silent."""
+    monkeypatch.setattr(scan, "SECONDS", 0.0)
+    doors = [open_door(stack) for _ in range(200)]
+    found = scan.scan_from_host([silent_door(stack), closed_door(), *doors], machine.patience)
+    assert found == frozenset(doors)
 
 
 def test_all_of_many_doors_answer(machine: Machine, stack: ExitStack) -> None:
