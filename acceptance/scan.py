@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import selectors
 import socket
 from collections.abc import Collection, Iterable, Mapping
@@ -15,7 +16,7 @@ from acceptance.remote import Machine
 from labctl.core.waiting import Deadline, Patience
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node, Topology, VNode
-from labctl.topology.ports import declared_ports
+from labctl.topology.ports import declared_ports, reachable
 from labctl.topology.roles import all_units
 from labctl.topology.units import Proto, When
 
@@ -24,6 +25,8 @@ OTHERS = (111, 3478, 5000, 5281, 5347)
 """Ports that programs like these sometimes open beside those of the table of roles."""
 SECONDS = 1.5
 """How long a closed port may keep silent; an open one answers within milliseconds here."""
+LOOK_SECONDS = 0.1
+"""Between two looks at what the knocks of a busy node wait for."""
 
 Door = tuple[IPv4Address, int]
 Scans = Mapping[str, frozenset[Door] | str]
@@ -31,12 +34,18 @@ Scans = Mapping[str, frozenset[Door] | str]
 
 # bash opens /dev/tcp by itself, so that nothing need be installed on a node.  A door costs one fork
 # and no program, and time counts from the last one: fifty bridges have two thousand doors, and of
-# clocks for each some rang before two cores had come to the knock.
+# clocks for each some rang before two cores had come to the knock.  A busy node is given more time
+# only while one of its knocks is not at a door yet: who waits there has a connection in SYN-SENT.
 _SCRIPT = """
 for door in {doors}; do
   (exec 3<>"/dev/tcp/${{door%:*}}/${{door#*:}}" && echo "$door") 2>/dev/null &
 done
 sleep {seconds}
+for _ in $(seq {more}); do
+  set -- $(jobs -pr)
+  [ $# -gt "$(ss -Htnp state syn-sent | grep -c '"bash"')" ] || break
+  sleep {pause}
+done
 unanswered=$(jobs -pr)
 disown -a
 [ -z "$unanswered" ] || kill $unanswered 2>/dev/null
@@ -47,6 +56,16 @@ def doors_of(topology: Topology, node: Node) -> tuple[Door, ...]:
     """The TCP ports of a node that are worth a knock: all declared ones and the handful."""
     declared = {p.number for p in declared_ports(topology, node) if p.proto is Proto.TCP}
     return tuple((node.address, number) for number in sorted({*declared, *known_ports(), *OTHERS}))
+
+
+def open_to_host(topology: Topology) -> frozenset[Door]:
+    """The TCP ports of all nodes that this machine may reach."""
+    return frozenset(
+        (node.address, port.number)
+        for node in topology.nodes
+        for port in declared_ports(topology, node)
+        if port.proto is Proto.TCP and reachable(topology, port, source=topology.host_address)
+    )
 
 
 def known_ports() -> frozenset[int]:
@@ -62,7 +81,7 @@ def scan_all(lab: Lab, machines: Mapping[str, Machine], *, silent: Collection[st
     def look(source: str) -> frozenset[Door] | str:
         others = [door for name, there in doors.items() if name != source for door in there]
         if source == HOST:
-            return scan_from_host(others, lab.patience)
+            return scan_from_host(others, lab.patience, wanted=open_to_host(lab.topology))
         return scan_from_node(machines[source], others)
 
     sources = [HOST, *(node.name for node in pick_sources(lab.topology, silent=silent))]
@@ -73,7 +92,8 @@ def scan_all(lab: Lab, machines: Mapping[str, Machine], *, silent: Collection[st
 def scan_from_node(machine: Machine, doors: Iterable[Door]) -> frozenset[Door] | str:
     """The doors that answer a node; a text says why it could not look."""
     words = " ".join(f"{address}:{port}" for address, port in doors)
-    script = _SCRIPT.format(doors=words, seconds=machine.patience.scaled(SECONDS))
+    more = math.ceil((machine.patience.scaled(SECONDS) - SECONDS) / LOOK_SECONDS)
+    script = _SCRIPT.format(doors=words, seconds=SECONDS, more=more, pause=LOOK_SECONDS)
     result = remote.run(machine, "bash -c %s", script)
     if result.stderr.strip():
         return str(result.stderr).strip()
@@ -81,8 +101,10 @@ def scan_from_node(machine: Machine, doors: Iterable[Door]) -> frozenset[Door] |
     return frozenset((IPv4Address(address), int(port)) for address, _, port in found)
 
 
-def scan_from_host(doors: Iterable[Door], patience: Patience) -> frozenset[Door]:
-    """The doors that answer this machine.
+def scan_from_host(
+    doors: Iterable[Door], patience: Patience, *, wanted: Collection[Door] = ()
+) -> frozenset[Door]:
+    """The doors that answer this machine; on a busy one, those `wanted` are waited for.
 
     As from a node, time counts from the last knock; what has answered by then is heard, however
     late this process comes to listen.
@@ -94,15 +116,16 @@ def scan_from_host(doors: Iterable[Door], patience: Patience) -> frozenset[Door]
             client.setblocking(False)
             if client.connect_ex((str(door[0]), door[1])) in (0, errno.EINPROGRESS):
                 asked.register(client, selectors.EVENT_WRITE, (client, door))
-        deadline = Deadline.after(patience.scaled(SECONDS))
+        soon, late = Deadline.after(SECONDS), patience.deadline(SECONDS)
         while asked.get_map():
-            answers = asked.select(deadline.left)
+            ends = soon if found.issuperset(wanted) else late
+            answers = asked.select(ends.left)
             for key, _ in answers:
                 client, door = key.data
                 asked.unregister(client)
                 if client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
                     found.add(door)
-            if not answers and deadline.passed:
+            if not answers and ends.passed:
                 break
     return frozenset(found)
 

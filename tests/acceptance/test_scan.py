@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from ipaddress import IPv4Address
@@ -56,6 +57,15 @@ def test_only_open_doors_answer(machine: Machine, stack: ExitStack) -> None:
     doors = open_door(stack), silent_door(stack), closed_door()
     assert scan.scan_from_node(machine, doors) == {doors[0]}
     assert scan.scan_from_host(doors, machine.patience) == {doors[0]}
+
+
+def test_a_busy_machine_waits_for_wanted_doors_only(machine: Machine, stack: ExitStack) -> None:
+    silent = silent_door(stack)
+    days = Patience(10**6)
+    assert scan.scan_from_host([silent], days) == frozenset()
+    began = time.monotonic()
+    assert scan.scan_from_host([silent], Patience(3.0), wanted=[silent]) == frozenset()
+    assert time.monotonic() - began >= 3 * scan.SECONDS
 
 
 def test_a_door_without_a_way_to_it_does_not_answer(machine: Machine) -> None:
