@@ -190,6 +190,20 @@ def test_both_sides_run_at_the_same_time() -> None:
     assert [lab.found.runs for lab in labs] == [2, 2]
 
 
+def test_only_the_first_of_several_runs_is_the_exam() -> None:
+    labs, beside = parallel()
+    told: list[tuple[str, bool]] = []
+    for lab in labs:
+
+        def run(*, exam: bool, lab: Parallel = lab) -> None:
+            told.append((lab.label, exam))
+
+        lab.run = run  # type: ignore[method-assign]
+    try_pairs(labs, runs=3, beside=beside)
+    for label in LABELS:
+        assert [exam for name, exam in told if name == label] == [True, False, False]
+
+
 def test_only_a_side_alone_is_not_waited_for() -> None:
     class Noted(Beside):
         said = 0

@@ -373,6 +373,23 @@ def test_folders_that_hold_no_versions(tmp_path: Path) -> None:
 
 
 @pytest.mark.programs
+def test_what_an_address_holds_now_is_taken_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deb = build_deb(tmp_path, "jicofo")
+    asked: list[tuple[str, bool]] = []
+
+    def fetch(address: str, *, force: bool, **_: object) -> Path:
+        asked.append((address, force))
+        return deb
+
+    monkeypatch.setattr("labctl.images.candidates.fetch_deb", fetch)
+    address = "https://ci.example/jicofo.deb"
+    assert set(load_members(f"debs:{address}", progress=silent)) == {"jicofo"}
+    assert asked == [(address, True)]
+
+
+@pytest.mark.programs
 def test_sources_that_cannot_be_taken_apart(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'jitsi:stable' cannot be taken apart"):
         load_members("jitsi:stable", progress=silent)

@@ -78,6 +78,20 @@ def test_plugin_that_does_not_load_comes_before_those_that_wait_for_it(
     first, second = suspects(topology, states)
     assert (first.package, second.package) == ("jitsi-meet-prosody", "jicofo")
     assert first.seen == f"says: {line}"
+    assert first.ended and not second.ended
+
+
+def test_a_unit_that_nobody_knows_hides_no_other(
+    topology: Topology, states: dict[str, NodeState]
+) -> None:
+    jms = with_unit(states["jms"], "jitsi-videobridge2.service", active="failed", sub="failed")
+    known = {name: unit for name, unit in jms.units.items() if name != "jicofo.service"}
+    assert list(jms.units).index("jicofo.service") < list(jms.units).index(
+        "jitsi-videobridge2.service"
+    )
+    states["jms"] = replace(jms, units=known)
+    (found,) = suspects(topology, states)
+    assert found.package == "jitsi-videobridge2"
 
 
 def test_vnode_is_of_the_plugins_too(topology: Topology, states: dict[str, NodeState]) -> None:

@@ -381,7 +381,9 @@ def test_the_reason_counts_what_decided_by_area() -> None:
     assert (gate.word, gate.reason) == (GateVerdict.FAIL, "3 findings in tests, drills")
     assert (gate.seconds, gate.strict, gate.changes) == (7.0, False, ())
     gate = judge_gate(make_side(tests=tests))
-    assert gate.reason == "1 finding in tests"
+    assert (gate.reason, gate.seconds) == ("1 finding in tests", 0.0)
+    gate = judge_gate(make_side(drills=drills))
+    assert gate.reason == "2 findings in drills"
     assert judge_gate(make_side()).reason == "everything passed"
 
 
@@ -389,6 +391,12 @@ def test_what_could_not_be_judged_is_named_up_to_three() -> None:
     tests = [case("test_ok"), *(case(f"test_{n}", FAILED, "too late") for n in range(4))]
     gate = judge_gate(make_side(tests=tuple(tests), load=BUSY))
     assert gate.reason == "this machine was too busy to judge 'test_0', 'test_1', 'test_2'"
+
+
+def test_what_could_not_be_judged_is_named_without_its_class() -> None:
+    tests = (case("test_ok"), case("TestHall::test_late", FAILED, "too late"))
+    gate = judge_gate(make_side(tests=tests, load=BUSY))
+    assert gate.reason == "this machine was too busy to judge 'test_late'"
 
 
 def test_packages_that_were_not_tried_are_part_of_the_reason() -> None:

@@ -14,7 +14,7 @@ from labctl.gate.load import Sample, measure_load, parse_pressure, parse_stat, t
 from labctl.gate.measures import Load
 from labctl.gate.usage import Usage, parse_starts, parse_usage, sum_units
 
-STAT = "cpu  354596 124052 120211 41116 1403 0 3664 5088 900 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
+STAT = "cpu  354596 124052 120211 41116 1403 200 3664 5088 900 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
 PRESSURE = """\
 some avg10=94.19 avg60=84.99 avg300=88.51 total=2666972950
 full avg10=0.00 avg60=0.00 avg300=0.00 total=0
@@ -23,7 +23,7 @@ BEFORE = Sample(100.0, 50.0, 1.0, 5.0, 3.0, 10.0)
 
 
 def test_what_the_kernel_says() -> None:
-    assert parse_stat(STAT, ticks=100) == (6025.23, 50.88)
+    assert parse_stat(STAT, ticks=100) == (6027.23, 50.88)
     assert parse_pressure(PRESSURE) == 2666.97295
     assert parse_pressure("") is None
 
@@ -93,7 +93,7 @@ def test_a_sample_is_what_the_kernel_says_at_one_instant(proc: Path) -> None:
     began = time.monotonic()
     found = take_sample()
     assert began <= found.at <= time.monotonic()
-    assert (found.busy, found.steal, found.loadavg) == (6025.23, 50.88, 3.25)
+    assert (found.busy, found.steal, found.loadavg) == (6027.23, 50.88, 3.25)
     assert found.pressure is None
     (proc / "pressure").write_text(PRESSURE)
     assert take_sample().pressure == 2666.97295

@@ -539,6 +539,18 @@ def test_a_kept_baseline_is_of_the_last_day(
     assert (find_baseline(jobs[0]) is not None) is known
 
 
+def test_a_kept_baseline_says_when_it_was_measured_not_when_it_was_found(
+    jobs: list[SideJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 3600)
+    keep_baseline(jobs[0], Side("baseline", "x", tests=()))
+    monkeypatch.setattr(time, "time", lambda: now)
+    found = find_baseline(jobs[0])
+    assert found is not None
+    assert found.side.cached == time.strftime("%Y-%m-%d %H:%M", time.localtime(now - 3600))
+
+
 def test_a_kept_baseline_that_cannot_be_read_is_measured_again(
     jobs: list[SideJob], tmp_path: Path
 ) -> None:
@@ -553,6 +565,10 @@ def test_packages_that_are_not_known_are_not_kept(jobs: list[SideJob], tmp_path:
     unknown = replace(jobs[0], identity="")
     keep_baseline(unknown, Side("baseline", "x", tests=()))
     assert not (tmp_path / "kept").exists()
+    assert find_baseline(unknown) is None
+    keep_baseline(jobs[0], Side("baseline", "x", tests=()))
+    (kept,) = (tmp_path / "kept").iterdir()
+    kept.rename(kept.with_name(f"{job_key(unknown)}.json"))
     assert find_baseline(unknown) is None
 
 

@@ -173,5 +173,5 @@ class Doctor:
         else:
             self.journal.severe(
                 "JvbDoctor$HealthCheckTask.doHealthCheck#283",
-                f"Unexpected error returned by the bridge: {bridge}, err: {text}",
+                f"Unexpected error returned by the bridge: {bridge}, err: {render_xml(answer)}",
             )
