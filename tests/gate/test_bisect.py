@@ -204,7 +204,7 @@ def test_packages_that_one_set_lacks_are_exchanged_too() -> None:
 
 
 def troubled(phase: str, *, package: str | None = None, packages: bool = True) -> Gate:
-    trouble = Trouble(phase, "apt cannot satisfy it.\nlines", packages=packages, package=package)
+    trouble = Trouble(phase, "apt cannot satisfy it.\na\nb", packages=packages, package=package)
     side = Side("candidate", "debs:/x", trouble=trouble)
     return Gate(GateVerdict.FAIL if packages else GateVerdict.NOT_JUDGED, "it failed", side)
 

@@ -12,8 +12,10 @@ from labctl.gate.contents import PackageContents
 from labctl.gate.measures import Load, SlopeVerdict, Up
 from labctl.gate.model import (
     Gate,
+    GateCase,
     GateFinding,
     GateVerdict,
+    MediaFigures,
     Severity,
     TriedIn,
     TriedPackage,
@@ -29,7 +31,7 @@ from labctl.gate.report import (
     version_text,
 )
 from labctl.gate.run import GatePlan, plan_sides, save_report
-from tests.gate.sides import FAILED, UPS, case, finding_storm, make_side, slower, template
+from tests.gate.sides import FAILED, PASSED, UPS, case, finding_storm, make_side, slower, template
 from tests.gate.test_resources import LEVEL, series
 from tests.gate.test_soak import soak
 
@@ -229,6 +231,21 @@ def test_what_was_tried_has_a_row_for_each_part_and_a_cell_for_each_side() -> No
         "warnings and errors": ("3 kinds, 1 known, 1 by load", "not tried: no"),
         "processors lost to others": ("not measured", "not measured"),
     }
+
+
+def test_the_contract_and_media_are_told_or_why_a_part_was_not_tried() -> None:
+    new = make_side(
+        contract=(GateCase("jicofo: a", PASSED), GateCase("jicofo: b", FAILED)),
+        media=MediaFigures(first_sound=(0.5, 0.25, 1.0)),
+    )
+    parts = ("tests", "contract", "drift")
+    old = make_side(
+        "baseline", tests=None, drift=None, not_tried={part: f"no {part}" for part in parts}
+    )
+    found = cells_of(judge_gate(new, old))
+    assert found["media"] == ("sound after 0.50 s (0.25-1.00)", "not tried")
+    assert found["contract"] == ("1 passed, 1 failed", "not tried: no contract")
+    assert [found[part][1] for part in parts] == [f"not tried: no {part}" for part in parts]
 
 
 def test_parts_that_are_not_always_tried_have_rows_where_one_side_has_them() -> None:

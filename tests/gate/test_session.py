@@ -176,6 +176,22 @@ def test_unknown_packages_leave_nothing_to_continue(jobs: list[SideJob], tmp_pat
     with pytest.raises(KeyboardInterrupt):
         gate([replace(jobs[0], identity=""), jobs[1]], told, folder=tmp_path / "report")
     assert not (tmp_path / "report" / STATE).exists()
+    told.order()
+    told.stop_at = None
+    # It ends as any other one does.
+    gate([replace(jobs[0], identity=""), jobs[1]], told, folder=tmp_path / "report")
+    assert told.order() == "B C c b b c"
+
+
+def test_unknown_packages_are_not_taken_for_other_unknown_ones(
+    jobs: list[SideJob], tmp_path: Path
+) -> None:
+    folder, told = tmp_path / "report", Told()
+    states(jobs, told, folder, runs=2)
+    state = json.loads((folder / STATE).read_text())
+    (folder / STATE).write_text(json.dumps({**state, "key": ""}))
+    gate([replace(jobs[0], identity=""), jobs[1]], told, folder=folder)
+    assert told.order() == "B C c b b c"
 
 
 def test_drills_that_were_run_are_not_run_again(lab: Lab, tmp_path: Path) -> None:
@@ -308,8 +324,11 @@ def states(jobs: list[SideJob], told: Told, folder: Path, *, runs: int) -> GateS
 
 def test_what_an_unfinished_gate_has_done_is_told(jobs: list[SideJob], tmp_path: Path) -> None:
     folder, told = tmp_path / "report", Told()
-    state = states(jobs, told, folder, runs=1)
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(state.began))
+    states(jobs, told, folder, runs=1)
+    began = time.time() - 7200
+    state = json.loads((folder / STATE).read_text())
+    (folder / STATE).write_text(json.dumps({**state, "began": began}))
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(began))
     gate(jobs, told, folder=folder)
     assert told.said == [
         f"continues the gate of {when}, in '{folder}':"
@@ -374,6 +393,8 @@ def test_a_damaged_gate_does_not_hide_an_older_one(jobs: list[SideJob], tmp_path
     damaged = tmp_path / "gates" / "20261129-110000" / STATE
     damaged.parent.mkdir()
     damaged.write_text("{")
+    # Nor does what is no file.
+    (tmp_path / "gates" / "20261129-120000" / STATE).mkdir(parents=True)
     gate(jobs, told)
     assert told.order() == "c b b c"
 

@@ -159,6 +159,21 @@ def test_a_second_run_looks_again_at_the_same_lab(pretended: Pretended, looks: L
     assert len(pretended.asked) == 1
 
 
+def test_runs_use_the_images_that_are_there(
+    pretended: Pretended, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    ensure = up.ensure_images_of
+
+    def note(*words: Any, refresh: bool, **more: Any) -> Any:
+        asked.append(refresh)
+        return ensure(*words, refresh=refresh, **more)
+
+    monkeypatch.setattr(up, "ensure_images_of", note)
+    run(pretended, True, False)
+    assert asked == [False, False]
+
+
 def test_a_run_that_was_interrupted_after_its_measurement_is_not_measured_again(
     pretended: Pretended, looks: Looks, nodes: FakeNodes
 ) -> None:

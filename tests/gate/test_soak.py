@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from math import sqrt
 from statistics import linear_regression, mean
+from types import SimpleNamespace
 
 import pytest
 
@@ -162,6 +163,7 @@ def test_what_is_not_clear_is_one_remark() -> None:
     slope = Slope("jvb", Resource.THREADS, 20.0, 30.0, 40.0, 12.0, SlopeVerdict.UNCLEAR)
     other = replace(slope, unit="jicofo")
     (finding,) = compare_soak(Soak(120.0, 20, slopes=(slope, other)), None)
+    assert (finding.area, finding.subject) == ("soak", "length")
     assert finding.severity is Severity.INFO
     assert "threads of jvb (+20 ± 30/h), threads of jicofo (+20 ± 30/h)" in finding.text
 
@@ -333,6 +335,28 @@ def test_a_call_that_fails_is_counted_and_another_one_is_made(lab: Lab, quick: F
     assert found.calls == found.failed == len(quick.rooms)
     assert 2 <= found.calls <= 4
     assert found.problem == "Nobody heard anything."
+
+
+class Hurried(threading.Event):
+    """A wait that would end by itself ends soon."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return super().wait(None if timeout is None else min(timeout, 0.01))
+
+
+@pytest.mark.parametrize("fails", ["", "Nobody heard anything."], ids=["heard", "failed"])
+def test_each_call_is_followed_by_another_one(
+    lab: Lab, quick: FakeCalls, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        if len(quick.rooms) > 2 * module.ROOMS_AT_ONCE:
+            raise KeyboardInterrupt
+
+    hurried = SimpleNamespace(Event=Hurried, Lock=threading.Lock, Thread=threading.Thread)
+    monkeypatch.setattr(module, "threading", hurried)
+    quick.fails = fails
+    with pytest.raises(KeyboardInterrupt):
+        run_soak(lab, seconds=20.0, progress=interrupt)
 
 
 def test_ctrl_c_ends_the_calls(lab: Lab, quick: FakeCalls) -> None:

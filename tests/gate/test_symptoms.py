@@ -96,6 +96,12 @@ def test_the_same_is_told_once_but_not_if_it_is_worse_elsewhere() -> None:
     ]
 
 
+def test_what_was_told_already_hides_nothing_after_it() -> None:
+    late, other = seen(Symptom.NOT_READY), seen(Symptom.FAILED, subject="other")
+    found = judge_installs(side_of(installs=(played(late, late, other),)))
+    assert [it.subject for it in found] == ["jicofo: it", "jicofo: other"]
+
+
 @pytest.mark.parametrize(
     ("symptom", "load", "severity"),
     [

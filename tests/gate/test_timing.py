@@ -81,6 +81,8 @@ def test_summary() -> None:
         "least": 1.0,
         "most": 3.0,
     }
+    found = summary([1.00049, 2.00049, 3.00049])
+    assert (found.least, found.median, found.most) == (1.0, 2.0, 3.0)
 
 
 def test_one_burst_of_load_does_not_hide_what_six_pairs_show() -> None:
@@ -115,6 +117,12 @@ def test_a_run_whose_partner_was_disturbed_finds_another() -> None:
     old = [run(0.1, 1), run(0.1, 2), run(0.5, 3), run(0.9, 4)]
     found = [(a.seconds["ready"], b.seconds["ready"], c) for a, b, c in pair_runs(new, old)]
     assert found == [(1, 1, True), (3, 2, True), (4, 3, True), (2, 4, False)]
+
+
+def test_the_partner_is_the_run_that_lost_as_much_not_the_quietest() -> None:
+    new, old = [run(0.5, 1), run(0.9, 2)], [run(0.1, 1), run(0.5, 2)]
+    found = [(a.seconds["ready"], b.seconds["ready"], c) for a, b, c in pair_runs(new, old)]
+    assert found == [(1, 2, True), (2, 1, False)]
 
 
 @pytest.mark.parametrize(

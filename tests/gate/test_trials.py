@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +76,16 @@ def test_a_set_is_tried_once_against_the_plans_baseline(tmp_path: Path) -> None:
     )  # fmt: skip
     assert 0 <= trial.seconds < 60 and trial.seconds == round(trial.seconds, 1)
     assert told.lines == ["bisect: trying this", "bisect: bad: this; tests: test_vnode"]
+
+
+def test_a_trial_has_its_seconds_to_a_tenth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((100.0, 112.34))
+    monkeypatch.setattr(trials_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    trials, _ = trials_with(tmp_path, SAME)
+    trials.test(members("2"), what="this")
+    assert [trial.seconds for trial in trials.trials.values()] == [12.3]
 
 
 def test_what_was_tried_is_kept_with_its_key(tmp_path: Path) -> None:
