@@ -68,7 +68,11 @@ def build_deb(
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key pair in a GnuPG home of its own."""
+    """A key pair in a GnuPG home of its own.
+
+    The agent's sockets lie there, so with their names its path must be shorter than the 108 bytes
+    of an address (unix(7)): a short one right below the test's folder.
+    """
 
     home: Path
     fingerprint: str

@@ -317,7 +317,7 @@ def test_foreign_key_is_refused_before_anything_is_read(jitsi: Packages, tmp_pat
 @pytest.mark.sockets
 @pytest.mark.programs
 def test_index_that_another_key_signed(web: Path, signer: Signer, tmp_path: Path) -> None:
-    stranger = Signer.make(tmp_path / "gnupg" / "stranger")
+    stranger = Signer.make(tmp_path / "stranger")
     root = tmp_path / "forged"
     shutil.copytree(web, root)
     forged = (root / "stable" / "InRelease").read_bytes().split(b"\n\n", 1)[1]
@@ -336,7 +336,7 @@ def test_index_that_another_key_signed(web: Path, signer: Signer, tmp_path: Path
 @pytest.mark.sockets
 @pytest.mark.programs
 def test_key_that_has_expired(web: Path, tmp_path: Path) -> None:
-    old = Signer.make(tmp_path / "gnupg" / "old", expires="1d", at="20260101T000000!")
+    old = Signer.make(tmp_path / "old", expires="1d", at="20260101T000000!")
     root = tmp_path / "root"
     publish(root, sorted((web / "stable").glob("*.deb")), old, at="20260101T010000!")
     old.stop()
