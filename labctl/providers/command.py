@@ -14,9 +14,14 @@ import vagrant as python_vagrant
 
 from labctl.core.errors import LabError
 from labctl.core.process import run
+from labctl.providers.base import PassingError
 
+AGAIN = "Run 'labctl up' again; if it crashes each time, the log says where."
 HINT = "Install the package 'vagrant', or run 'labctl doctor'."
 TAIL_LINES = 12
+
+CRASHED = re.compile(r"\[BUG\] (.+)$", re.MULTILINE)
+"""What Ruby prints when the interpreter itself crashes, before pages about its memory."""
 
 NODE_FAILED = re.compile(r"error occurred (?:while|when) executing the action on the\s+'([^']+)'")
 """The beginning of the part about a node; with "when" and a line break for unexpected errors."""
@@ -82,8 +87,11 @@ def describe_failure(
 ) -> LabError:
     """The useful part of Vagrant's failure: the nodes by name, their reasons, the log.
 
-    `explain` is the provider's own explanation, which comes first.
+    `explain` is the provider's own explanation, which comes first.  PassingError if a second try
+    is worth it.
     """
+    if crash := CRASHED.search(output):
+        return PassingError(f"Vagrant's Ruby crashed: {crash[1]}.", hint=AGAIN, log=log)
     known = explain(output)
     if known is not None:
         return type(known)(known.message, hint=known.hint, log=log)

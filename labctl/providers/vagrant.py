@@ -120,6 +120,10 @@ class VagrantMachines:
             self._start(wanted, earlier, progress=progress)
         except PassingError as error:
             progress("machines", f"trying again: {error.message}")
+            # A Vagrant that crashed leaves its programs behind, and machines that it has not noted.
+            wait_unlocked(self._lock, deadline=self._lab.patience.deadline(ORPHAN_SECONDS))
+            self._prepare((), progress)
+            ensure_config(lab)
             self._start(wanted, self.states(), progress=progress)
         if not self._provider.network_first:
             wait_local(addresses, network, deadline=patience.deadline(NETWORK_SECONDS))

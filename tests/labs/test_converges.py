@@ -135,6 +135,37 @@ def test_a_lab_comes_back(lab: Lab, happens: Callable[[Lab], None]) -> None:
     assert_ready(lab)
 
 
+# Vagrant as it is, but its first `up` ends as Ruby does when it crashes, with containers half made.
+CRASHES_ONCE = """#!/bin/bash
+if [ "$1" = up ] && mkdir {folder}/crashed; then
+  {vagrant} "$@" >{folder}/said 2>&1 & crashes=$!
+  for _ in $(seq 600); do grep -q 'Creating the container' {folder}/said && break; sleep 0.05; done
+  kill -ABRT $crashes
+  echo "logger.rb:124: [BUG] Segmentation fault at 0x0000000000000008" >&2
+  exit 134
+fi
+exec {vagrant} "$@"
+"""
+
+
+def test_a_vagrant_that_crashes_is_run_again(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = CRASHES_ONCE.format(folder=tmp_path, vagrant=shutil.which("vagrant"))
+    (folder / "vagrant").write_text(script)
+    (folder / "vagrant").chmod(0o755)
+    remove_the_node(lab)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    ended = bring_up(lab)
+    assert (tmp_path / "crashed").is_dir()
+    assert "trying again: Vagrant's Ruby crashed: Segmentation fault at 0x0000000000000008" in (
+        ended.err + ended.out
+    )
+    assert lab.run("status", "--json").json()["healthy"]
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

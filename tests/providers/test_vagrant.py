@@ -86,6 +86,16 @@ Stderr: Error: No such object: 4f7ab0
 """
 
 
+CRASHED = """\
+Bringing machine 'jms' up with 'docker' provider...
+/usr/share/rubygems/log4r/logger.rb:124: [BUG] Segmentation fault at 0x0000000000000008
+ruby 3.1.2p20 (2022-04-12 revision 4491bb740a) [x86_64-linux-gnu]
+
+-- Control frame information -----------------------------------------------
+7f02004da000-7f02004dc000 rw-p 00033000 fe:00 325835  /usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
+"""
+
+
 class Forgetful:
     """A Vagrant that fails so often, and says why."""
 
@@ -103,10 +113,14 @@ class Forgetful:
     [
         pytest.param(VANISHED, 1, 2, None, id="vanished once"),
         pytest.param(VANISHED, 9, 2, "A container vanished", id="again and again"),
+        pytest.param(CRASHED, 1, 2, None, id="crashed once"),
+        pytest.param(
+            CRASHED, 9, 2, "crashed: Segmentation fault at 0x0+8.$", id="crashes again and again"
+        ),
         pytest.param(IN_PARALLEL, 1, 1, "could not run", id="another failure"),
     ],
 )
-def test_a_container_of_others_that_vanishes_is_no_failure(
+def test_what_a_second_try_mends_is_no_failure(
     lab: Lab,
     monkeypatch: pytest.MonkeyPatch,
     output: str,
@@ -116,11 +130,14 @@ def test_a_container_of_others_that_vanishes_is_no_failure(
 ) -> None:
     pretend_machines(monkeypatch, lab.topology)
     machines, vagrant = VagrantMachines(lab), Forgetful(output, times=times)
-    monkeypatch.setattr(machines, "_provider", NullProvider())
+    provider = NullProvider()
+    monkeypatch.setattr(machines, "_provider", provider)
     monkeypatch.setattr(machines, "_vagrant", lambda progress, **_: vagrant)
     with pytest.raises(LabError, match=ends) if ends else nullcontext():
         machines.up()
     assert vagrant.calls == calls
+    prepared = [said for said in provider.said if said.startswith("prepare")]
+    assert len(prepared) == calls, "what a first try has left is removed before the second"
 
 
 @pytest.mark.parametrize(
