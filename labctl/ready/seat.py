@@ -3,7 +3,7 @@
 Seen after restarts of Prosody: Jicofo has joined again, as its log says, and Prosody answers
 whatever it writes to a bridge with "You are not currently connected to this chat".  Jicofo does
 not join once more by itself, so there are no calls until it is restarted: docs/facts/
-observed-labs.md, 13 and 18.
+observed-labs.md, 13, 18 and 19.
 """
 
 from __future__ import annotations

@@ -111,15 +111,15 @@ def _modules(node: Node, state: NodeState) -> Signal:
 
 
 def _jicofo(topology: Topology, state: NodeState) -> Iterator[Signal]:
+    if state.seat_lost:
+        lost = "Prosody has lost it from the brewery, and only a restart of Jicofo ends that"
+        yield Signal(SEAT, False, lost)
     wanted = len(topology.bridges)
     stats = state.stats
     if stats is None:
         seen = f"Jicofo does not answer on its port {PORT}"
     else:
         seen = f"{stats.operational} of {wanted} operational, {stats.bridges} in the brewery"
-    if state.seat_lost:
-        seen = "Prosody has lost it from the brewery, and only a restart of Jicofo ends that"
-        yield Signal(SEAT, False, seen)
     yield Signal("bridges", stats is not None and stats.operational == wanted, seen)
     if topology.vnodes:
         names = [vnode.name for vnode in topology.vnodes]

@@ -84,6 +84,13 @@ def test_what_is_missing_is_named(
     assert missing(states) == expected
 
 
+def test_a_lost_seat_does_not_hide_what_is_known_of_bridges() -> None:
+    states = good_states()
+    states["jms"] = replace(states["jms"], seat_lost=True)
+    found = {signal.name: signal.seen for signal in judge_signals(TOPOLOGY, states)}
+    assert found["bridges"] == "2 of 2 operational, 2 in the brewery"
+
+
 def test_the_jms_runs_the_vnodes_that_it_holds() -> None:
     topology = resolve(Spec(jvbs=0, visitors=2, visitors_layout=VisitorsLayout.LOCAL))
     assert expected_units(topology.jms)[-2:] == ("prosody-v@1.service", "prosody-v@2.service")
