@@ -14,8 +14,8 @@ from labctl.host.install import missing_needs
 from labctl.node.ssh import close_masters
 from labctl.providers.answer import ask_states
 from labctl.providers.base import Provider
+from labctl.providers.lock import ORPHAN_SECONDS, lock_of, wait_unlocked
 from labctl.providers.table import TABLE
-from labctl.providers.vagrant import ORPHAN_SECONDS, lock_of, wait_unlocked
 from labctl.topology.spec import ProviderName
 from labctl.topology.workdir import Workdir
 

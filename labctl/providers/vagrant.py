@@ -6,7 +6,6 @@ python-vagrant knows Vagrant's commands and output; its programs are started thr
 
 from __future__ import annotations
 
-import fcntl
 import re
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,13 +17,13 @@ from typing import Any, Protocol
 
 from labctl.core.errors import LabError
 from labctl.core.progress import Progress, Timings, silent
-from labctl.core.waiting import Deadline, wait_until
 from labctl.host.network import prove_local, wait_local
 from labctl.node.halfopen import cut_half_open
 from labctl.node.keys import ensure_keys
 from labctl.node.ssh import close_masters, ensure_config, wait_ssh
 from labctl.providers.answer import ask_states
 from labctl.providers.base import PassingError
+from labctl.providers.lock import ORPHAN_SECONDS, lock_of, wait_unlocked
 from labctl.providers.table import provider_of
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node
@@ -34,9 +33,6 @@ from labctl.topology.workdir import ROOT, Workdir
 RUNNING = "running"
 STOPPED = "stopped"
 NOT_CREATED = "not_created"
-
-ORPHAN_SECONDS = 60.0
-"""How long a Vagrant that has outlived its labctl may take to end."""
 
 NETWORK_SECONDS = 15.0
 """How long a network may take to come up after the first machine that brings it up."""
@@ -260,35 +256,6 @@ def read_ids(folder: Workdir, provider: ProviderName) -> dict[str, str]:
         for file in files
         if file.is_file()
     }
-
-
-def lock_of(folder: Workdir) -> Path:
-    """The file that every Vagrant of a lab locks while it works."""
-    return folder.path / "vagrant.lock"
-
-
-def wait_unlocked(lock: Path, *, deadline: Deadline) -> None:
-    """Wait for a Vagrant that a killed labctl has left running.
-
-    Errors: LabError if it still runs at the deadline.
-    """
-
-    def free() -> bool:
-        if not lock.exists():
-            # No Vagrant has ever worked on this lab, or its folder has gone.
-            return True
-        with lock.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-        return True
-
-    if not wait_until(free, deadline=deadline, interval=0.2):
-        raise LabError(
-            f"A 'vagrant' of an earlier run is still working on lab '{lock.parent.name}'.",
-            hint=f"Run 'fuser -v {lock}' to see the process.",
-        )
 
 
 def pattern(names: Sequence[str]) -> str:

@@ -17,8 +17,9 @@ from labctl.node.keys import ensure_keys
 from labctl.node.ssh import ensure_config
 from labctl.providers.command import describe_failure
 from labctl.providers.docker.provider import DockerProvider
+from labctl.providers.lock import wait_unlocked
 from labctl.providers.plain import ensure_plain_vagrant, remove_plain_vagrant
-from labctl.providers.vagrant import VagrantMachines, parse_line, pattern, wait_unlocked
+from labctl.providers.vagrant import VagrantMachines, parse_line, pattern
 from labctl.topology.lab import Lab
 from labctl.topology.layout import resolve
 from labctl.topology.spec import ProviderName, Role, Spec
