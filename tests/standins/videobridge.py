@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import random
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import aiohttp
@@ -31,11 +32,13 @@ MEETING = colibri.Meeting("7a1c-meeting", "r@c")
 FEATURES = frozenset({"AUDIO", "VIDEO", "TCC", "RTX"})
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def free_port(kind: socket.SocketKind) -> int:
+    """A port below those that the kernel gives to whoever connects somewhere in the meantime."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket(socket.AF_INET, kind) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -56,7 +59,7 @@ class Bridge:
     """A running bridge and Jicofo's side of it."""
 
     def __init__(self, name: str = "jvb1", meeting: colibri.Meeting = MEETING) -> None:
-        self.port, self.web_port = free_port(), free_port()
+        self.port, self.web_port = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
         config: hocon.Json = {
             "apis": {"xmpp-client": {"configs": {"shard": SHARD}}},
             "ice": {"udp": {"port": self.port}},
