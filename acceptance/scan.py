@@ -61,11 +61,19 @@ def doors_of(topology: Topology, node: Node) -> tuple[Door, ...]:
 def open_to_host(topology: Topology) -> frozenset[Door]:
     """The TCP ports of all nodes that this machine may reach."""
     return frozenset(
-        (node.address, port.number)
+        (node.address, number)
         for node in topology.nodes
-        for port in declared_ports(topology, node)
-        if port.proto is Proto.TCP and reachable(topology, port, source=topology.host_address)
+        for number in open_ports(topology, node, source=topology.host_address)
     )
+
+
+def open_ports(topology: Topology, node: Node, *, source: IPv4Address) -> set[int]:
+    """The TCP ports of a node that are declared to whoever asks from this address."""
+    return {
+        port.number
+        for port in declared_ports(topology, node)
+        if port.proto is Proto.TCP and reachable(topology, port, source=source)
+    }
 
 
 def known_ports() -> frozenset[int]:

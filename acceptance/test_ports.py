@@ -8,9 +8,9 @@ import pytest
 
 from acceptance import facts as gathering
 from acceptance.facts import Facts
-from acceptance.scan import HOST, Scans
+from acceptance.scan import HOST, Scans, open_ports
 from labctl.topology.model import Node, Topology
-from labctl.topology.ports import declared_ports, reachable
+from labctl.topology.ports import declared_ports
 from labctl.topology.units import Proto
 
 pytestmark = pytest.mark.ports
@@ -28,11 +28,7 @@ def expected_and_seen(
             continue
         if isinstance(found, str):
             pytest.fail(f"'{source}' could not look at the ports: {found}", pytrace=False)
-        expected[source] = {
-            port.number
-            for port in declared_ports(topology, node)
-            if port.proto is Proto.TCP and reachable(topology, port, source=addresses[source])
-        }
+        expected[source] = open_ports(topology, node, source=addresses[source])
         seen[source] = {port for address, port in found if address == node.address}
     return expected, seen
 

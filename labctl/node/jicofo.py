@@ -35,6 +35,14 @@ CONNECTIONS = (
 
 Only the log shows them, not REST; the names are 'client', 'service' and those of the vnodes.
 """
+SEAT_LOST = (
+    f"sudo tac {LOG} 2>/dev/null | sed -n '/Joined the room\\.$/q; /Starting Jicofo\\.$/q; "
+    "/jvbbrewery@.*not currently connected to this chat/I { p; q }'"
+)
+"""A command that prints Prosody's last such answer since Jicofo joined; nothing if it has its seat.
+
+Jicofo logs it of its health checks; of a conference it would name another room.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,8 @@ def describe_failure(
 ) -> LabError:
     """The useful part of Vagrant's failure: the nodes by name, their reasons, the log.
 
-    `explain` is the provider's own explanation, which comes first.  PassingError if a second try
-    is worth it.
+    A crash is a PassingError, for a second try is worth it; then comes the provider's own
+    explanation, `explain`.
     """
     if crash := CRASHED.search(output):
         return PassingError(f"Vagrant's Ruby crashed: {crash[1]}.", hint=AGAIN, log=log)

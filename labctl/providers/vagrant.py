@@ -116,7 +116,8 @@ class VagrantMachines:
             self._start(wanted, earlier, progress=progress)
         except PassingError as error:
             progress("machines", f"trying again: {error.message}")
-            # A Vagrant that crashed leaves its programs behind, and machines that it has not noted.
+            # A Vagrant that crashed leaves its programs behind, and machines that it has not noted;
+            # with these goes the folder of ssh's sockets.
             wait_unlocked(self._lock, deadline=self._lab.patience.deadline(ORPHAN_SECONDS))
             self._prepare((), progress)
             ensure_config(lab)

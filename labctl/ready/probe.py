@@ -13,7 +13,6 @@ from labctl.node.reach import reach
 from labctl.node.script import sectioned
 from labctl.node.seam import NodeError
 from labctl.node.sections import Sections
-from labctl.ready.seat import LOST
 from labctl.ready.units import SHOW, UnitState, parse_units
 from labctl.topology.lab import Lab
 from labctl.topology.model import Node
@@ -128,7 +127,7 @@ def _ask_jicofo(patience: Patience) -> str:
         stats=get(jicofo.STATS),
         debug=get(jicofo.DEBUG),
         connections=jicofo.CONNECTIONS,
-        lost=LOST,
+        lost=jicofo.SEAT_LOST,
     )
 
 

@@ -9,18 +9,10 @@ observed-labs.md, 13, 18 and 19.
 from __future__ import annotations
 
 from labctl.core.progress import Progress
-from labctl.node.jicofo import LOG
 from labctl.node.reach import reach
 from labctl.node.script import Command
 from labctl.topology.lab import Lab
 from labctl.topology.roles import JICOFO
-
-# Prosody's words, in what Jicofo logs of its health checks; the room is the stanza's sender.
-LOST = (
-    rf"sudo tac {LOG} 2>/dev/null | sed '/Joined the room\.$/q; /Starting Jicofo\.$/q' | "
-    "grep -i -m 1 'jvbbrewery@.*not currently connected to this chat'"
-)
-"""A command that prints the last such line since Jicofo joined; without one it has its seat."""
 
 
 def retake_seat(lab: Lab, *, progress: Progress) -> None:

@@ -103,13 +103,12 @@ for host, it in pairs(prosody.hosts) do \
   for jid in pairs(room and room._jid_nick or {}) do \
     if jid:find("^focus@") then room._jid_nick[jid] = nil; print("unseated") end \
   end \
-end
-"""
+end"""
 
 
 def lose_jicofos_seat(lab: Lab) -> None:
     """As restarts of Prosody did: Jicofo believes to be in the brewery, and is not."""
-    console = shlex.join(["prosodyctl", "shell", UNSEAT.replace("\\\n", "").strip()])
+    console = shlex.join(["prosodyctl", "shell", UNSEAT])
     said = lab.run("exec", "jms", "--", "sudo", "sh", "-c", console).out
     assert said.count("unseated") == 1, said
     # Jicofo hears of it with its next health check, ten seconds later at most.

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labctl.node.jicofo import LOG
-from labctl.ready.seat import LOST
+from labctl.node.jicofo import LOG, SEAT_LOST
 
 pytestmark = pytest.mark.programs
 
@@ -44,7 +43,7 @@ def test_words_after_the_last_join_are_read(tmp_path: Path, log: str, lost: bool
     path = tmp_path / "jicofo.log"
     if log:
         path.write_text(log)
-    command = LOST.replace(str(LOG), str(path)).replace("sudo ", "")
+    command = SEAT_LOST.replace(str(LOG), str(path)).replace("sudo ", "")
     told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=10)
     assert bool(told.stdout.strip()) == lost
     assert not told.stderr
